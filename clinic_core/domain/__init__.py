@@ -1,0 +1,1 @@
+"""Rules without input or output: everything here is a pure function or a frozen record."""

@@ -1,0 +1,100 @@
+"""Who may do what: one table, default deny.
+
+An action that is not in `RULES` is allowed to nobody. `OWN_ONLY` names what a doctor may do for their own
+patients' visits only; the service hands in the practitioner whose record it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from clinic_core.errors import Forbidden
+
+
+class Role(StrEnum):
+    """What a user is at the clinic. `SYSTEM` is for jobs and commands and is never given to a user."""
+
+    ADMIN = "admin"
+    MANAGER = "manager"
+    RECEPTIONIST = "receptionist"
+    DOCTOR = "doctor"
+    SYSTEM = "system"
+
+
+STAFF_ROLES: Final = (Role.ADMIN, Role.MANAGER, Role.RECEPTIONIST, Role.DOCTOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """The person (or job) on whose behalf a service runs."""
+
+    user_id: str
+    username: str
+    name: str
+    role: Role
+    practitioner_id: str | None = None
+
+
+SYSTEM: Final = Actor(user_id="system", username="system", name="System", role=Role.SYSTEM)
+
+_A, _M, _R, _D, _S = Role.ADMIN, Role.MANAGER, Role.RECEPTIONIST, Role.DOCTOR, Role.SYSTEM
+_DESK = frozenset({_R, _M})
+_CARE = frozenset({_R, _M, _D})
+_FIGURES = frozenset({_M, _A})
+
+RULES: Final[dict[str, frozenset[Role]]] = {
+    # patients
+    "patient.search": _CARE,
+    "patient.read": _CARE,
+    "patient.write": frozenset({_R, _M, _S}),
+    # appointments
+    "appointment.read": _CARE,
+    "appointment.book": frozenset({_R, _M, _S}),
+    "appointment.move": _DESK,
+    "appointment.cancel": _DESK,
+    "appointment.arrive": _DESK,
+    "appointment.noshow": _DESK,
+    "appointment.check_in": frozenset({_R, _M, _D}),
+    "appointment.fulfil": frozenset({_D}),
+    # clinical notes
+    "encounter.read": frozenset({_D}),
+    "encounter.write": frozenset({_D}),
+    # billing
+    "invoice.read": _DESK,
+    "invoice.write": _DESK,
+    "invoice.draft_from_visit": frozenset({_D, _R, _M}),
+    "invoice.issue": _DESK,
+    "invoice.cancel": frozenset({_M}),
+    "payment.take": frozenset({_R, _M, _S}),
+    # figures
+    "report.read": _FIGURES,
+    "report.export": _FIGURES,
+    # running the clinic
+    "directory.read": frozenset({_A, _M, _R, _D, _S}),
+    "settings.write": frozenset({_A, _M}),
+    "user.read": frozenset({_A, _S}),
+    "user.write": frozenset({_A, _S}),
+    "audit.read": frozenset({_A}),
+    "data.import": frozenset({_S}),
+}
+
+OWN_ONLY: Final = frozenset(
+    {"appointment.read", "appointment.check_in", "appointment.fulfil", "encounter.write", "invoice.draft_from_visit"}
+)
+
+
+def allows(actor: Actor, action: str, *, practitioner_id: str | None = None) -> bool:
+    """Whether `actor` may do `action`, for a doctor only on the record of `practitioner_id` where it is `OWN_ONLY`."""
+    if actor.role not in RULES.get(action, frozenset()):
+        return False
+    if actor.role is Role.DOCTOR and action in OWN_ONLY:
+        return practitioner_id is not None and practitioner_id == actor.practitioner_id
+    return True
+
+
+def require(actor: Actor, action: str, *, practitioner_id: str | None = None) -> None:
+    """Raise `Forbidden` unless `allows` says yes."""
+    if not allows(actor, action, practitioner_id=practitioner_id):
+        raise Forbidden(f"Your role ({actor.role}) may not do this ({action}). Ask a manager if you need it.")

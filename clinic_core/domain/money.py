@@ -1,0 +1,69 @@
+"""Money is whole minor units (cents, paise) and an ISO 4217 code. One rounding rule: half up, away from zero."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
+from functools import lru_cache
+
+from babel.core import Locale, UnknownLocaleError
+from babel.numbers import NumberFormatError, format_currency, get_currency_precision, list_currencies, parse_decimal
+
+from clinic_core.errors import InvalidInput
+
+
+@lru_cache(maxsize=64)
+def exponent(currency: str) -> int:
+    """How many digits the currency's minor unit has: 2 for EUR, 0 for JPY, 3 for KWD."""
+    if currency not in list_currencies():
+        raise InvalidInput(f"{currency!r} is no ISO 4217 currency code; use one like EUR, INR or USD.", field="currency")
+    return get_currency_precision(currency)
+
+
+def round_minor(amount: Decimal) -> int:
+    """The nearest whole minor unit, halves away from zero."""
+    with localcontext() as context:
+        context.prec = 50
+        return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def share(amount_minor: int, basis_points: int) -> int:
+    """`basis_points` ten-thousandths of an amount, rounded once."""
+    return round_minor(Decimal(amount_minor) * basis_points / 10_000)
+
+
+def to_decimal(amount_minor: int, currency: str) -> Decimal:
+    """The amount in major units, exact."""
+    return Decimal(amount_minor).scaleb(-exponent(currency))
+
+
+def format_minor(amount_minor: int, currency: str, locale: str = "en") -> str:
+    """The amount as the clinic writes it, e.g. ``₹1,234.50``."""
+    try:
+        known = Locale.parse(locale)
+    except (ValueError, UnknownLocaleError):
+        known = Locale.parse("en")
+    return format_currency(to_decimal(amount_minor, currency), currency, locale=known)
+
+
+def parse_minor(text: str | int | float | Decimal, currency: str, locale: str = "en") -> int:
+    """Minor units of an amount in major units as typed, e.g. ``"1,234.50"`` -> 123450.
+
+    Raises InvalidInput when it is no number or has more decimals than the currency.
+    """
+    try:
+        amount = Decimal(str(text)) if not isinstance(text, str) else _parse(text.strip(), locale)
+    except (InvalidOperation, NumberFormatError, ValueError) as error:
+        raise InvalidInput(f"{str(text)!r} is not an amount; write it like 1250.50.", field="amount") from error
+    if not amount.is_finite():
+        raise InvalidInput("An amount must be a finite number, like 1250.50.", field="amount")
+    scaled = amount.scaleb(exponent(currency))
+    if scaled != scaled.to_integral_value():
+        raise InvalidInput(f"{currency} has {exponent(currency)} decimals; {text} has more.", field="amount")
+    return int(scaled)
+
+
+def _parse(text: str, locale: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return parse_decimal(text, locale=locale, strict=True)
