@@ -1,0 +1,234 @@
+"""Invoices and payments (FHIR Invoice, PaymentReconciliation): totals, tax and what may follow what.
+
+Every amount is whole minor units of the invoice's one currency. Invoices are never deleted: a wrong one is
+cancelled with a reason and keeps its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from clinic_core.domain.money import round_minor
+from clinic_core.domain.organization import TaxRounding, TaxRule
+from clinic_core.errors import InvalidInput
+
+WHOLE: Final = 10_000  # basis points in one
+
+
+class InvoiceStatus(StrEnum):
+    """FHIR InvoiceStatus."""
+
+    DRAFT = "draft"
+    ISSUED = "issued"
+    BALANCED = "balanced"
+    CANCELLED = "cancelled"
+
+
+class PaymentMethod(StrEnum):
+    """How money came in."""
+
+    CASH = "cash"
+    CARD = "card"
+    UPI = "upi"
+    BANK_TRANSFER = "bank-transfer"
+
+    @property
+    def label(self) -> str:
+        """What staff and receipts call it."""
+        return {"upi": "UPI", "bank-transfer": "Bank transfer"}.get(self.value, self.value.capitalize())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineItem:
+    """One thing charged. The text and price are the ones of the day, not those of today's catalogue."""
+
+    service_id: str
+    description: str
+    quantity: int
+    unit_price_minor: int
+    discount_minor: int = 0  # off the whole line
+    tax_basis_points: int = 0
+
+    @property
+    def gross_minor(self) -> int:
+        """Quantity times price, before the discount."""
+        return self.quantity * self.unit_price_minor
+
+    @property
+    def amount_minor(self) -> int:
+        """What the line asks for after its discount; with tax inside when the rule is inclusive."""
+        return self.gross_minor - self.discount_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """`net + tax = total`; `discount` is already off."""
+
+    gross_minor: int
+    discount_minor: int
+    net_minor: int
+    tax_minor: int
+    total_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxLine:
+    """The tax of all lines of one rate."""
+
+    basis_points: int
+    net_minor: int
+    tax_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """Money received for one invoice. `key` is made when the form is drawn: a double click is one payment."""
+
+    key: str
+    amount_minor: int
+    method: PaymentMethod
+    received_at: datetime
+    received_on: date  # clinic-local
+    by: str  # username
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """A name and address as printed, kept as they were on the day of issue."""
+
+    name: str
+    number: str = ""
+    address: str = ""
+    phone: str = ""
+    tax_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """What a patient owes for services; numbered once it is issued."""
+
+    id: str
+    patient_id: str
+    practitioner_id: str
+    appointment_id: str | None = None
+    status: InvoiceStatus = InvoiceStatus.DRAFT
+    currency: str
+    locale: str = "en"
+    time_zone: str = "UTC"  # of the printed times
+    tax_rule: TaxRule
+    lines: tuple[LineItem, ...] = ()
+    total_minor: int = 0  # a copy of totals().total_minor, guarded on payment
+    series: str | None = None  # e.g. "INV-2026"
+    number: int | None = None  # 1, 2, 3 … within the series, no gaps
+    issuer: Party | None = None
+    subject: Party | None = None
+    payments: tuple[Payment, ...] = ()
+    paid_minor: int = 0  # a copy of the payments' sum, kept by the same write
+    drafted_at: datetime
+    drafted_on: date
+    issued_at: datetime | None = None
+    issued_on: date | None = None  # clinic-local; the date basis of what was billed
+    issued_by: str = ""
+    cancelled_at: datetime | None = None
+    cancelled_on: date | None = None
+    cancel_reason: str = ""
+    source_id: str | None = None  # the id in the system it was imported from, unique
+    version: int = 1
+
+    @property
+    def label(self) -> str:
+        """The human number, ``INV-2026-00042``; "draft" before it is issued."""
+        return number_text(self.series, self.number) if self.series and self.number else "draft"
+
+    @property
+    def totals(self) -> Totals:
+        """The sums by the invoice's own tax rule."""
+        return totals(self.lines, self.tax_rule)
+
+    @property
+    def due_minor(self) -> int:
+        """What is still to be paid: 0 for drafts and cancelled invoices."""
+        return self.total_minor - self.paid_minor if self.status in OWING else 0
+
+
+OWING: Final = frozenset({InvoiceStatus.ISSUED, InvoiceStatus.BALANCED})
+
+
+def number_text(series: str, number: int) -> str:
+    """How a number is printed."""
+    return f"{series}-{number:05d}"
+
+
+def line_tax(line: LineItem, rule: TaxRule) -> Decimal:
+    """The exact tax of one line, not rounded."""
+    rate = line.tax_basis_points
+    divisor = WHOLE + rate if rule.inclusive else WHOLE
+    return Decimal(line.amount_minor) * rate / divisor
+
+
+def tax_lines(lines: Iterable[LineItem], rule: TaxRule) -> list[TaxLine]:
+    """Tax per rate, lowest first. With rounding per total each rate's sum is rounded once."""
+    by_rate: dict[int, list[LineItem]] = {}
+    for line in lines:
+        by_rate.setdefault(line.tax_basis_points, []).append(line)
+    return [_tax_line(rate, same, rule) for rate, same in sorted(by_rate.items())]
+
+
+def totals(lines: Iterable[LineItem], rule: TaxRule) -> Totals:
+    """Sums of an invoice by its tax rule."""
+    kept = tuple(lines)
+    asked = sum(line.amount_minor for line in kept)
+    tax = sum(line.tax_minor for line in tax_lines(kept, rule))
+    net = asked - tax if rule.inclusive else asked
+    return Totals(
+        gross_minor=sum(line.gross_minor for line in kept),
+        discount_minor=sum(line.discount_minor for line in kept),
+        net_minor=net,
+        tax_minor=tax,
+        total_minor=net + tax,
+    )
+
+
+def check_lines(lines: Iterable[LineItem]) -> None:
+    """Raise InvalidInput for a quantity below 1, a negative price, a discount above its line or an odd rate."""
+    for line in lines:
+        if line.quantity < 1:
+            raise InvalidInput(f"{line.description}: the quantity must be 1 or more.", field="quantity")
+        if line.unit_price_minor < 0:
+            raise InvalidInput(f"{line.description}: the price cannot be negative.", field="price")
+        if not 0 <= line.discount_minor <= line.gross_minor:
+            raise InvalidInput(f"{line.description}: the discount must lie between 0 and the line.", field="discount")
+        if not 0 <= line.tax_basis_points <= WHOLE:
+            raise InvalidInput(f"{line.description}: tax lies between 0 and 100 %.", field="tax")
+
+
+def spread_discount(lines: Iterable[LineItem], discount_minor: int) -> tuple[LineItem, ...]:
+    """The lines with one discount over all of them, in proportion; the last cents go to the largest remainders."""
+    kept = tuple(lines)
+    gross = sum(line.gross_minor for line in kept)
+    if not 0 <= discount_minor <= gross:
+        raise InvalidInput("The discount must lie between 0 and the sum of the lines.", field="discount")
+    if gross == 0:
+        return kept
+    parts = [divmod(line.gross_minor * discount_minor, gross) for line in kept]
+    shares = [whole for whole, _ in parts]
+    by_remainder = sorted(range(len(kept)), key=lambda i: (-parts[i][1], i))
+    for i in by_remainder[: discount_minor - sum(shares)]:
+        shares[i] += 1
+    return tuple(replace(line, discount_minor=part) for line, part in zip(kept, shares, strict=True))
+
+
+def _tax_line(rate: int, lines: list[LineItem], rule: TaxRule) -> TaxLine:
+    exact = [line_tax(line, rule) for line in lines]
+    if rule.rounding is TaxRounding.LINE:
+        tax = sum(round_minor(part) for part in exact)
+    else:
+        tax = round_minor(sum(exact, Decimal(0)))
+    asked = sum(line.amount_minor for line in lines)
+    return TaxLine(basis_points=rate, net_minor=asked - tax if rule.inclusive else asked, tax_minor=tax)

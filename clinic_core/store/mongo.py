@@ -1,0 +1,134 @@
+"""The client, and how frozen records become documents and back.
+
+`id` is stored as `_id`, an enum as its value, a day as ``YYYY-MM-DD``, a time of day as ``HH:MM``, a tuple as an
+array, an instant as a UTC date. A field that is None is left out, so that a partial unique index can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime, time
+from enum import Enum
+from functools import lru_cache
+from typing import Any, TypeAlias, TypeVar
+
+from bson.codec_options import CodecOptions
+from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from pymongo import IndexModel, MongoClient
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError, WTimeoutError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from clinic_core.errors import Unavailable
+
+Document: TypeAlias = dict[str, Any]
+Documents: TypeAlias = Collection[Document]
+T = TypeVar("T")
+
+CODEC = CodecOptions(tz_aware=True, tzinfo=UTC, document_class=dict)
+_UNREACHABLE = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
+
+
+def connect(url: str, *, timeout_ms: int = 5_000) -> MongoClient[Document]:
+    """A client that gives up after `timeout_ms` with an error instead of waiting for ever."""
+    return MongoClient(
+        url,
+        tz_aware=True,
+        tzinfo=UTC,
+        appname="clinic",
+        serverSelectionTimeoutMS=timeout_ms,
+        connectTimeoutMS=timeout_ms,
+        socketTimeoutMS=30_000,
+        retryReads=True,
+        retryWrites=True,
+        maxPoolSize=64,
+    )
+
+
+def database_of(client: MongoClient[Document], name: str) -> Database[Document]:
+    """The clinic's database: writes are acknowledged by the majority, on disk."""
+    return client.get_database(
+        name, codec_options=CODEC, write_concern=WriteConcern("majority", j=True), read_concern=ReadConcern("majority")
+    )
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Turn a database that does not answer into `Unavailable`, whose message staff can read."""
+    try:
+        yield
+    except _UNREACHABLE as error:
+        raise Unavailable(
+            "The database does not answer at the moment. What you typed is kept: try again in a few seconds."
+        ) from error
+
+
+def saved_anyway(is_there: Callable[[], bool]) -> bool:
+    """After a write whose answer was lost: whether it arrived. Raises Unavailable when that cannot be told."""
+    with reaching():
+        return is_there()
+
+
+def to_document(record: Any) -> Document:
+    """The document of a frozen record."""
+    document: Document = _converter().unstructure(record)
+    return document
+
+
+def from_document(kind: type[T], document: Mapping[str, Any]) -> T:
+    """The record of a document; a missing field takes its default."""
+    return _converter().structure(document, kind)
+
+
+def conflict_key(error: DuplicateKeyError) -> Mapping[str, Any]:
+    """Which field and value of a unique index were there already, e.g. ``{"holds": "room:1@5"}``."""
+    found = (error.details or {}).get("keyValue") or {}
+    return dict(found)
+
+
+def _unstructured(converter: Converter, kind: type[Any]) -> Callable[[Any], Document]:
+    renamed = {"id": override(rename="_id")} if "id" in {f.name for f in fields(kind)} else {}
+    plain = make_dict_unstructure_fn(kind, converter, **renamed)
+    return lambda record: {key: value for key, value in plain(record).items() if value is not None}
+
+
+def _structured(converter: Converter, kind: type[Any]) -> Callable[[Mapping[str, Any], Any], Any]:
+    renamed = {"id": override(rename="_id")} if "id" in {f.name for f in fields(kind)} else {}
+    return make_dict_structure_fn(kind, converter, **renamed)
+
+
+@lru_cache(maxsize=1)
+def _converter() -> Converter:
+    converter = Converter()
+    converter.register_unstructure_hook_factory(is_dataclass, lambda kind: _unstructured(converter, kind))
+    converter.register_structure_hook_factory(is_dataclass, lambda kind: _structured(converter, kind))
+    converter.register_unstructure_hook(Enum, lambda value: value.value)
+    converter.register_unstructure_hook(datetime, lambda value: value)
+    converter.register_structure_hook(datetime, lambda value, _: value)
+    converter.register_unstructure_hook(date, lambda value: value.isoformat())
+    converter.register_structure_hook(date, lambda value, _: date.fromisoformat(value))
+    converter.register_unstructure_hook(time, lambda value: value.strftime("%H:%M"))
+    converter.register_structure_hook(time, lambda value, _: time.fromisoformat(value))
+    converter.register_unstructure_hook(tuple, lambda value: [converter.unstructure(part) for part in value])
+    return converter
+
+
+__all__ = [
+    "CODEC",
+    "Document",
+    "Documents",
+    "IndexModel",
+    "PyMongoError",
+    "conflict_key",
+    "connect",
+    "database_of",
+    "from_document",
+    "reaching",
+    "saved_anyway",
+    "to_document",
+]
