@@ -1,0 +1,111 @@
+"""Patients, found by one equality on a gram of their name, phone or number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from clinic_core.domain import search
+from clinic_core.domain.people import Patient
+from clinic_core.errors import AlreadyExists, Conflict, NotFound
+from clinic_core.store.mongo import Document, IndexModel, conflict_key, from_document, reaching, to_document
+
+MOST_FOUND = 50
+
+
+class Patients:
+    """The `patients` collection."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._collection = database["patients"]
+
+    def create_indexes(self) -> None:
+        """Unique number and import id; the search keys; the phone."""
+        self._collection.create_indexes(
+            [
+                IndexModel("number", unique=True),
+                IndexModel("source_id", unique=True, partialFilterExpression={"source_id": {"$exists": True}}),
+                IndexModel("keys"),
+                IndexModel("phone"),
+            ]
+        )
+
+    def add(self, patient: Patient) -> None:
+        """Save a new patient. Repeating the same write is harmless; raises AlreadyExists for a taken number."""
+        with reaching():
+            try:
+                self._collection.insert_one(_document(patient))
+            except DuplicateKeyError as error:
+                if "_id" not in conflict_key(error):
+                    raise AlreadyExists("A patient with this number exists already.") from error
+
+    def add_many(self, patients: Iterable[Patient]) -> None:
+        """Save many new patients, for imports and the demo."""
+        documents = [_document(patient) for patient in patients]
+        if documents:
+            with reaching():
+                self._collection.insert_many(documents, ordered=False)
+
+    def save(self, patient: Patient) -> Patient:
+        """Save a change of the version that was read; raises Conflict when somebody changed it since."""
+        newer = replace(patient, version=patient.version + 1)
+        with reaching():
+            done = self._collection.replace_one({"_id": patient.id, "version": patient.version}, _document(newer))
+        if not done.matched_count:
+            raise Conflict("Somebody else changed this patient just now. Reload the record and enter your change again.")
+        return newer
+
+    def get(self, patient_id: str) -> Patient:
+        """One patient; raises NotFound."""
+        with reaching():
+            document = self._collection.find_one({"_id": patient_id})
+        if document is None:
+            raise NotFound("This patient does not exist. Search again by name, phone or number.")
+        return _patient(document)
+
+    def get_many(self, patient_ids: Iterable[str]) -> dict[str, Patient]:
+        """The patients that exist, by id, in one query."""
+        with reaching():
+            return {d["_id"]: _patient(d) for d in self._collection.find({"_id": {"$in": sorted(set(patient_ids))}})}
+
+    def by_number(self, number: str) -> Patient | None:
+        """The patient with a number like ``P-000123``."""
+        with reaching():
+            document = self._collection.find_one({"number": number})
+        return None if document is None else _patient(document)
+
+    def by_source_ids(self, source_ids: Iterable[str]) -> dict[str, str]:
+        """Import id -> patient id of those that are there."""
+        with reaching():
+            found = self._collection.find({"source_id": {"$in": list(source_ids)}}, {"source_id": 1})
+            return {document["source_id"]: document["_id"] for document in found}
+
+    def search(self, wanted: search.Query, *, most: int = MOST_FOUND) -> list[Patient]:
+        """Those that match, by name. At most `most`."""
+        everything = "".join(f"(?=.*{re.escape(part)})" for part in wanted.parts)
+        with reaching():
+            found = self._collection.find({"keys": wanted.key, "text": {"$regex": everything}}).limit(most)
+            return sorted(map(_patient, found), key=lambda patient: (patient.name.casefold(), patient.number))
+
+    def latest(self, most: int) -> list[Patient]:
+        """The patients registered last, newest first."""
+        with reaching():
+            return [_patient(d) for d in self._collection.find().sort("number", -1).limit(most)]
+
+    def count(self) -> int:
+        """How many there are."""
+        with reaching():
+            return self._collection.estimated_document_count()
+
+
+def _document(patient: Patient) -> Document:
+    named = {"name": patient.name, "number": patient.number, "phone": patient.phone}
+    return {**to_document(patient), "keys": search.keys(**named), "text": search.text_of(**named)}
+
+
+def _patient(document: Document) -> Patient:
+    return from_document(Patient, document)
