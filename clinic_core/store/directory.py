@@ -6,7 +6,7 @@ They are few, change rarely and are read by every screen, so each is read whole.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
@@ -17,7 +17,20 @@ from clinic_core.domain.schedules import Schedule
 from clinic_core.errors import AlreadyExists, Conflict, NotFound
 from clinic_core.store.mongo import Document, IndexModel, from_document, reaching, to_document
 
-R = TypeVar("R", Organization, Practitioner, HealthcareService, Schedule)
+
+class Versioned(Protocol):
+    """What the records here have in common."""
+
+    @property
+    def id(self) -> str:
+        """The primary key."""
+
+    @property
+    def version(self) -> int:
+        """How often it was saved."""
+
+
+R = TypeVar("R", bound=Versioned)
 
 
 class Directory(Generic[R]):
@@ -55,17 +68,17 @@ class Directory(Generic[R]):
 
     def save(self, record: R) -> R:
         """Save the next version, new when it has version 0; raises Conflict when somebody changed it since."""
-        changes: Any = replace(record, version=record.version + 1)
+        as_dataclass: Any = record  # every kind of record here is a frozen dataclass
+        saved: R = replace(as_dataclass, version=record.version + 1)
         with reaching():
             try:
                 done = self._collection.replace_one(
-                    {"_id": record.id, "version": record.version}, to_document(changes), upsert=record.version == 0
+                    {"_id": record.id, "version": record.version}, to_document(saved), upsert=record.version == 0
                 )
             except DuplicateKeyError as error:
                 raise self._refused(record) from error
         if not done.matched_count and done.upserted_id is None:
             raise self._refused(record)
-        saved: R = changes
         return saved
 
     def _refused(self, record: R) -> AlreadyExists | Conflict:

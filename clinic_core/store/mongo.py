@@ -91,15 +91,18 @@ def conflict_key(error: DuplicateKeyError) -> Mapping[str, Any]:
     return dict(found)
 
 
+def _renamed(kind: type[Any]) -> dict[str, Any]:
+    return {"id": override(rename="_id")} if "id" in {f.name for f in fields(kind)} else {}
+
+
 def _unstructured(converter: Converter, kind: type[Any]) -> Callable[[Any], Document]:
-    renamed = {"id": override(rename="_id")} if "id" in {f.name for f in fields(kind)} else {}
+    renamed = _renamed(kind)
     plain = make_dict_unstructure_fn(kind, converter, **renamed)
     return lambda record: {key: value for key, value in plain(record).items() if value is not None}
 
 
 def _structured(converter: Converter, kind: type[Any]) -> Callable[[Mapping[str, Any], Any], Any]:
-    renamed = {"id": override(rename="_id")} if "id" in {f.name for f in fields(kind)} else {}
-    return make_dict_structure_fn(kind, converter, **renamed)
+    return make_dict_structure_fn(kind, converter, **_renamed(kind))
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,126 @@
+"""A browser tab without a browser: Streamlit's websocket protocol, as its own frontend speaks it.
+
+Source: streamlit.proto (BackMsg, ForwardMsg) of the pinned version. A tab does not tell which messages it has
+cached, so the server sends every message whole: slightly more work than for a real browser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+_LARGEST_MESSAGE: Final = 64 * 2**20
+_FINISHED: Final = {
+    ForwardMsg.ScriptFinishedStatus.FINISHED_SUCCESSFULLY,
+    ForwardMsg.ScriptFinishedStatus.FINISHED_FRAGMENT_RUN_SUCCESSFULLY,
+    ForwardMsg.ScriptFinishedStatus.FINISHED_WITH_COMPILE_ERROR,
+}
+
+
+@dataclass(slots=True)
+class Run:
+    """One script run as the tab saw it."""
+
+    milliseconds: float = 0.0
+    bytes_received: int = 0
+    elements: int = 0
+    fault: str = ""  # the type of an exception shown, "page not found" or "compile error"; "" when all was well
+
+
+@dataclass(slots=True)
+class Tab:
+    """One open tab: where its pages are, and which fragment wants to run by itself."""
+
+    socket: ClientConnection
+    pages: dict[str, str] = field(default_factory=dict)  # address -> page script hash
+    here: str = ""  # page script hash
+    timers: dict[str, float] = field(default_factory=dict)  # fragment id -> seconds between its runs
+
+    async def run(self, *, page_hash: str = "", page_name: str = "", fragment_id: str = "") -> Run:
+        """Ask for a run and wait until it has finished."""
+        request = BackMsg()
+        state = request.rerun_script
+        state.page_script_hash = page_hash or self.here
+        state.page_name = page_name
+        if fragment_id:
+            state.fragment_id, state.is_auto_rerun = fragment_id, True
+        else:
+            self.timers.clear()
+        begun, seen = time.perf_counter(), Run()
+        await self.socket.send(request.SerializeToString())
+        while not await self._finished(seen):
+            pass
+        seen.milliseconds = (time.perf_counter() - begun) * 1000
+        return seen
+
+    async def open(self, address: str) -> Run:
+        """Go to a page by its address, such as ``billing``."""
+        return await self.run(page_hash=self.pages[address], page_name=address)
+
+    async def _finished(self, seen: Run) -> bool:
+        payload = await self.socket.recv(decode=False)
+        seen.bytes_received += len(payload)
+        message = ForwardMsg.FromString(bytes(payload))
+        kind = message.WhichOneof("type")
+        if kind == "delta":
+            seen.elements += 1
+            self._look_for_fault(message.delta, seen)
+        elif kind == "navigation":
+            self._learn_pages(message.navigation)
+        elif kind == "auto_rerun":
+            self.timers[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+        elif kind == "page_not_found":
+            seen.fault = "page not found"
+        elif kind == "script_finished":
+            if message.script_finished == ForwardMsg.ScriptFinishedStatus.FINISHED_WITH_COMPILE_ERROR:
+                seen.fault = "compile error"
+            return message.script_finished in _FINISHED
+        return False
+
+    def _learn_pages(self, navigation: Any) -> None:
+        self.here = navigation.page_script_hash
+        for page in navigation.app_pages:
+            self.pages[page.url_pathname] = page.page_script_hash
+
+    @staticmethod
+    def _look_for_fault(delta: Any, seen: Run) -> None:
+        if delta.WhichOneof("type") == "new_element" and delta.new_element.WhichOneof("type") == "exception":
+            seen.fault = delta.new_element.exception.type or "exception"
+
+
+@asynccontextmanager
+async def open_tab(url: str, cookie: str, *, timeout: float = 60.0) -> AsyncIterator[Tab]:
+    """A websocket to the app at `url` (``http://host:port``) with a signed-in cookie (``name=value``)."""
+    parts = urlsplit(url)
+    scheme = "wss" if parts.scheme == "https" else "ws"
+    async with connect(
+        f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/_stcore/stream",
+        subprotocols=[Subprotocol("streamlit"), Subprotocol("bench")],
+        additional_headers={"Cookie": cookie},
+        origin=None,
+        max_size=_LARGEST_MESSAGE,
+        open_timeout=timeout,
+        compression=None,
+        ping_interval=None,
+    ) as socket:
+        yield Tab(socket=socket)
+
+
+async def within(seconds: float, tab_run: Any) -> Run:
+    """The run, or a run with the fault "timeout" when it takes longer than `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            run: Run = await tab_run
+            return run
+    except TimeoutError:
+        return Run(milliseconds=seconds * 1000, fault="timeout")
