@@ -56,7 +56,7 @@ class Patients:
         with reaching():
             done = self._collection.replace_one({"_id": patient.id, "version": patient.version}, _document(newer))
         if not done.matched_count:
-            raise Conflict("Somebody else changed this patient just now. Reload the record and enter your change again.")
+            raise Conflict("Somebody else changed this patient just now. Reload it and enter your change again.")
         return newer
 
     def get(self, patient_id: str) -> Patient:
