@@ -1,0 +1,1 @@
+"""Streamlit that is no page: the router, the guard of every page, and what pages share."""

@@ -1,0 +1,26 @@
+"""The way to a bill from any other screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NoReturn
+
+import streamlit as st
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain.access import Actor
+from clinic_core.services import billing
+
+OPENED: Final = "billing.invoice_id"
+_PAGE: Final = Path(__file__).resolve().parent.parent / "pages" / "billing.py"
+
+
+def go_to_invoice(invoice_id: str) -> NoReturn:
+    """Leave for the billing page with that invoice open."""
+    st.session_state[OPENED] = invoice_id
+    st.switch_page(_PAGE)
+
+
+def go_to_visit(clinic: Clinic, actor: Actor, appointment_id: str) -> NoReturn:
+    """Leave for the bill of a visit, made now if there is none. Raises Forbidden or NotFound."""
+    go_to_invoice(billing.draft_for_visit(clinic, actor, appointment_id).id)
