@@ -21,7 +21,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 DEFAULT_DATABASE: Final = "clinic"
 MIN_SECRET_LENGTH: Final = 32
 _MIN_DISTINCT: Final = 10
-_MAX_PORT: Final = 65_535
+MAX_PORT: Final = 65_535
 _MAX_DATABASE_NAME: Final = 63
 
 Reader = Callable[[str], Any]
@@ -116,7 +116,7 @@ class Settings:
     )
     cookie_secret: str = _variable("COOKIE_SECRET", _secret, default="", example=_RANDOM_EXAMPLE, secret=True)
     public_url: str = _variable("APP_URL", _web_address, default="", example="https://clinic.example.org")
-    port: int = _variable("PORT", _whole(1, _MAX_PORT), default=8501, example="8501")
+    port: int = _variable("PORT", _whole(1, MAX_PORT), default=8501, example="8501")
     allowed_hosts: tuple[str, ...] = _variable(
         "ALLOWED_HOSTS", _hosts, default=(), example="clinic.example.org,localhost"
     )
@@ -155,7 +155,7 @@ class Settings:
     smtp_host: str = _variable(
         "SMTP_HOST", _matching(r"[A-Za-z0-9.-]+", "a host name"), default="", example="smtp.example.org"
     )
-    smtp_port: int = _variable("SMTP_PORT", _whole(1, _MAX_PORT), default=587, example="587")
+    smtp_port: int = _variable("SMTP_PORT", _whole(1, MAX_PORT), default=587, example="587")
     smtp_user: str = _variable("SMTP_USER", str, default="", example="clinic@example.org")
     smtp_pass: str = _variable("SMTP_PASS", str, default="", example="the password of SMTP_USER", secret=True)
 
