@@ -1,1 +1,1 @@
-"""Streamlit that is no page: the router, the guard of every page, and what pages share."""
+"""Streamlit that is no page: the router, the guard of every page, shared widgets and charts."""

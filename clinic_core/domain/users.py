@@ -83,6 +83,8 @@ def clean_username(text: object) -> str:
         raise InvalidInput("Give a username.", field="username")
     if len(name) > LONGEST_USERNAME:
         raise InvalidInput(f"A username has at most {LONGEST_USERNAME} characters.", field="username")
+    if not name.isprintable():
+        raise InvalidInput("A username cannot hold invisible characters.", field="username")
     return name
 
 
@@ -99,7 +101,9 @@ def check_new_password(password: object, *, username: str) -> str:
     if not password.isprintable():
         raise InvalidInput("A password cannot hold line breaks or other invisible characters.", field="password")
     if username in password.lower() or len(set(password)) < SHORTEST_PASSWORD // 2:
-        raise InvalidInput("That password is too easy to guess: leave out the username, vary it more.", field="password")
+        raise InvalidInput(
+            "That password is too easy to guess: leave out the username, vary it more.", field="password"
+        )
     return password
 
 

@@ -1,0 +1,32 @@
+"""What `streamlit run app.py` starts: the screens behind the gate, and the routes beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from clinic_core import logs, process
+from ui.errors import show_unexpected
+from web.auth import Auth
+from web.gate import Gate
+from web.headers import SecurityHeaders
+from web.health import Health
+from web.warm import lifespan
+
+settings = process.settings()
+logs.configure(settings, process="app")
+
+# The script lies in ui/ and not beside pages/: Streamlit would serve a pages/ folder next to its script by itself,
+# without running the script, to the first visitor of every new process.
+app = st.App(
+    Path(__file__).resolve().parent / "ui" / "main.py",
+    routes=[*Auth(settings=settings, clinic=process.clinic).routes(), *Health(process.clinic).routes()],
+    middleware=[
+        Middleware(SecurityHeaders, settings=settings),
+        Middleware(Gate, settings=settings, clinic=process.clinic, hosts=tuple(st.get_option("server.allowedHosts"))),
+    ],
+    lifespan=lifespan,
+    on_script_error=show_unexpected,
+)
