@@ -28,7 +28,7 @@ class Patients:
         self._collection.create_indexes(
             [
                 IndexModel("number", unique=True),
-                IndexModel("source_id", unique=True, partialFilterExpression={"source_id": {"$exists": True}}),
+                IndexModel("source_id", unique=True, sparse=True),
                 IndexModel("keys"),
                 IndexModel("phone"),
             ]
