@@ -117,12 +117,13 @@ class Appointments:
 
     def _replace(self, before: Appointment, newer: Appointment) -> Appointment:
         guard = {"_id": before.id, "version": before.version}
-        keep = {"folded_in": 1}
         document = _document(newer)
         gone = {key: "" for key in _OPTIONAL if key not in document}
-        change: Document = {"$set": {k: v for k, v in document.items() if k != "_id" and k not in keep}}
+        change: Document = {"$set": {k: v for k, v in document.items() if k != "_id"}}
         if gone:
             change["$unset"] = gone
+        if document["month"] != _month(before):
+            change["$addToSet"] = {"moved_from": _month(before)}  # whose block may hold it: rebuilt by the next fold
         if not self._collection.update_one(guard, change).matched_count:
             raise Conflict("Somebody else changed this appointment just now. Look at the day again and repeat it.")
         return newer
@@ -146,8 +147,12 @@ _OPTIONAL = ("holds", "room_id", "cancel_reason", "source_id")
 
 def _document(appointment: Appointment) -> Document:
     cells = holds(appointment)
-    derived: Document = {"month": appointment.day.isoformat()[:7], "unfolded": True}
+    derived: Document = {"month": _month(appointment), "unfolded": True}
     return to_document(appointment) | derived | ({"holds": cells} if cells else {})
+
+
+def _month(appointment: Appointment) -> str:
+    return appointment.day.isoformat()[:7]
 
 
 def _appointment(document: Document) -> Appointment:
