@@ -15,7 +15,9 @@ from clinic_core.errors import InvalidInput
 def exponent(currency: str) -> int:
     """How many digits the currency's minor unit has: 2 for EUR, 0 for JPY, 3 for KWD."""
     if currency not in list_currencies():
-        raise InvalidInput(f"{currency!r} is no ISO 4217 currency code; use one like EUR, INR or USD.", field="currency")
+        raise InvalidInput(
+            f"{currency!r} is no ISO 4217 currency code; use one like EUR, INR or USD.", field="currency"
+        )
     return get_currency_precision(currency)
 
 
@@ -60,6 +62,26 @@ def parse_minor(text: str | int | float | Decimal, currency: str, locale: str = 
     if scaled != scaled.to_integral_value():
         raise InvalidInput(f"{currency} has {exponent(currency)} decimals; {text} has more.", field="amount")
     return int(scaled)
+
+
+def parse_percent(text: str | int | float | Decimal, locale: str = "en") -> int:
+    """Basis points of a percentage as typed: ``"17.5"`` or ``"17.5 %"`` -> 1750.
+
+    Raises InvalidInput when it is no number or has more than two decimals.
+    """
+    typed = str(text).replace("%", "").strip()
+    try:
+        points = _parse(typed, locale) * 100
+    except (NumberFormatError, ValueError) as error:
+        raise InvalidInput(f"{typed!r} is not a percentage; write it like 18 or 17.5.", field="tax") from error
+    if not points.is_finite() or points != points.to_integral_value():
+        raise InvalidInput("A percentage has at most two decimals, like 17.5.", field="tax")
+    return int(points)
+
+
+def show_percent(basis_points: int) -> str:
+    """The percentage without needless zeros: 1750 -> ``"17.5"``."""
+    return f"{Decimal(basis_points).scaleb(-2).normalize():f}"
 
 
 def _parse(text: str, locale: str) -> Decimal:

@@ -1,0 +1,21 @@
+"""The clinic's own settings: its profile, who works there, what it offers and when."""
+
+import streamlit as st
+
+from ui import forms, session, settings_clinic, settings_hours, settings_people, settings_services, versioned
+
+SECTIONS = {
+    "Clinic": settings_clinic.show,
+    "Practitioners": settings_people.show,
+    "Services": settings_services.show,
+    "Hours": settings_hours.show,
+}
+_SECTION = "settings.section"
+
+clinic, actor = session.open_page("Settings", action="settings.write")
+forms.show_done()
+versioned.enter(_SECTION)
+section = st.segmented_control(
+    "Section", tuple(SECTIONS), default="Clinic", required=True, key=_SECTION, label_visibility="collapsed"
+)
+SECTIONS[section](clinic, actor)
