@@ -13,11 +13,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from clinic_core.domain.money import round_minor
-from clinic_core.domain.organization import TaxRounding, TaxRule
-from clinic_core.errors import InvalidInput
+from clinic_core.domain.money import format_minor, round_minor
+from clinic_core.domain.organization import HealthcareService, TaxRounding, TaxRule
+from clinic_core.errors import Conflict, IllegalTransition, InvalidInput, OverPayment
 
 WHOLE: Final = 10_000  # basis points in one
+MOST_LINES: Final = 200
+LARGEST_QUANTITY: Final = 10_000
+LARGEST_MINOR: Final = 10**12  # of a price or a payment; far from the 63 bits of the database
+_LONGEST_TEXT: Final = 200
 
 
 class InvoiceStatus(StrEnum):
@@ -116,7 +120,9 @@ class Invoice:
     id: str
     patient_id: str
     practitioner_id: str
+    practitioner_name: str = ""  # as it was on the day of issue
     appointment_id: str | None = None
+    visited_on: date | None = None  # the visit's clinic-local day
     status: InvoiceStatus = InvoiceStatus.DRAFT
     currency: str
     locale: str = "en"
@@ -155,6 +161,10 @@ class Invoice:
     def due_minor(self) -> int:
         """What is still to be paid: 0 for drafts and cancelled invoices."""
         return self.total_minor - self.paid_minor if self.status in OWING else 0
+
+    def money(self, amount_minor: int) -> str:
+        """An amount in the invoice's currency, as it writes it."""
+        return format_minor(amount_minor, self.currency, self.locale)
 
 
 OWING: Final = frozenset({InvoiceStatus.ISSUED, InvoiceStatus.BALANCED})
@@ -195,17 +205,32 @@ def totals(lines: Iterable[LineItem], rule: TaxRule) -> Totals:
     )
 
 
+def line_for(service: HealthcareService, quantity: int = 1) -> LineItem:
+    """A line with the text, price and tax that the catalogue has now."""
+    return LineItem(
+        service_id=service.id,
+        description=service.name,
+        quantity=quantity,
+        unit_price_minor=service.price_minor,
+        tax_basis_points=service.tax_basis_points,
+    )
+
+
 def check_lines(lines: Iterable[LineItem]) -> None:
     """Raise InvalidInput for a quantity below 1, a negative price, a discount above its line or an odd rate."""
-    for line in lines:
-        if line.quantity < 1:
-            raise InvalidInput(f"{line.description}: the quantity must be 1 or more.", field="quantity")
-        if line.unit_price_minor < 0:
-            raise InvalidInput(f"{line.description}: the price cannot be negative.", field="price")
-        if not 0 <= line.discount_minor <= line.gross_minor:
-            raise InvalidInput(f"{line.description}: the discount must lie between 0 and the line.", field="discount")
-        if not 0 <= line.tax_basis_points <= WHOLE:
-            raise InvalidInput(f"{line.description}: tax lies between 0 and 100 %.", field="tax")
+    kept = tuple(lines)
+    if len(kept) > MOST_LINES:
+        raise InvalidInput(f"An invoice has at most {MOST_LINES} lines. Make a second one.", field="lines")
+    for number, line in enumerate(kept, start=1):
+        _check_line(line, f"Line {number}")
+
+
+def clean_text(text: str, *, field: str) -> str:
+    """A reference or reason on one line; raises InvalidInput when it is longer than 200 characters."""
+    cleaned = " ".join(text.split())
+    if len(cleaned) > _LONGEST_TEXT:
+        raise InvalidInput(f"Write at most {_LONGEST_TEXT} characters.", field=field)
+    return cleaned
 
 
 def spread_discount(lines: Iterable[LineItem], discount_minor: int) -> tuple[LineItem, ...]:
@@ -224,6 +249,52 @@ def spread_discount(lines: Iterable[LineItem], discount_minor: int) -> tuple[Lin
     return tuple(replace(line, discount_minor=part) for line, part in zip(kept, shares, strict=True))
 
 
+def check_payment(payment: Payment) -> None:
+    """Raise InvalidInput unless the payment has a key and a positive whole amount."""
+    if not isinstance(payment.key, str) or not payment.key:
+        raise InvalidInput("This payment form is stale. Reload the page and enter the payment again.")
+    if not _whole(payment.amount_minor) or not 0 < payment.amount_minor <= LARGEST_MINOR:
+        raise InvalidInput("Enter an amount above zero.", field="amount")
+
+
+def paid_before(invoice: Invoice, payment: Payment) -> bool:
+    """Whether the payment's key was taken already; raises Conflict when it was for something else."""
+    taken = next((p for p in invoice.payments if p.key == payment.key), None)
+    if taken is None:
+        return False
+    if (taken.amount_minor, taken.method) != (payment.amount_minor, payment.method):
+        amount = invoice.money(taken.amount_minor)
+        raise Conflict(f"This form took {amount} ({taken.method.label}) already. Reload the page for another payment.")
+    return True
+
+
+def require_payable(invoice: Invoice, amount_minor: int) -> None:
+    """Raise IllegalTransition unless the invoice is issued, OverPayment when less than the amount is due."""
+    if invoice.status is InvoiceStatus.DRAFT:
+        raise IllegalTransition("This invoice is a draft. Issue it, then take the payment.")
+    if invoice.status is InvoiceStatus.CANCELLED:
+        raise IllegalTransition("This invoice is cancelled. Take no money for it; bill the visit again.")
+    if invoice.due_minor == 0:
+        raise OverPayment("This invoice is paid in full; nothing is due.")
+    if amount_minor > invoice.due_minor:
+        raise OverPayment(f"Only {invoice.money(invoice.due_minor)} is due. Enter that or less.")
+
+
+def require_draft(invoice: Invoice) -> None:
+    """Raise IllegalTransition unless the lines may still be changed."""
+    if invoice.status is not InvoiceStatus.DRAFT:
+        raise IllegalTransition(
+            f"This invoice is {invoice.status}; its lines cannot change any more. Cancel it and bill again instead."
+        )
+
+
+def require_cancellable(invoice: Invoice) -> None:
+    """Raise IllegalTransition when money was taken for the invoice."""
+    if invoice.paid_minor:
+        paid = invoice.money(invoice.paid_minor)
+        raise IllegalTransition(f"{paid} was paid on this invoice, so it cannot be cancelled.")
+
+
 def _tax_line(rate: int, lines: list[LineItem], rule: TaxRule) -> TaxLine:
     exact = [line_tax(line, rule) for line in lines]
     if rule.rounding is TaxRounding.LINE:
@@ -232,3 +303,20 @@ def _tax_line(rate: int, lines: list[LineItem], rule: TaxRule) -> TaxLine:
         tax = round_minor(sum(exact, Decimal(0)))
     asked = sum(line.amount_minor for line in lines)
     return TaxLine(basis_points=rate, net_minor=asked - tax if rule.inclusive else asked, tax_minor=tax)
+
+
+def _check_line(line: LineItem, name: str) -> None:
+    if not line.description.strip():
+        raise InvalidInput(f"{name}: say what is charged.", field="description")
+    if not _whole(line.quantity) or not 1 <= line.quantity <= LARGEST_QUANTITY:
+        raise InvalidInput(f"{name}: the quantity must lie between 1 and {LARGEST_QUANTITY}.", field="quantity")
+    if not _whole(line.unit_price_minor) or not 0 <= line.unit_price_minor <= LARGEST_MINOR:
+        raise InvalidInput(f"{name}: the price must be zero or more, and not beyond belief.", field="price")
+    if not _whole(line.discount_minor) or not 0 <= line.discount_minor <= line.gross_minor:
+        raise InvalidInput(f"{name}: the discount must lie between 0 and the line.", field="discount")
+    if not _whole(line.tax_basis_points) or not 0 <= line.tax_basis_points <= WHOLE:
+        raise InvalidInput(f"{name}: tax lies between 0 and 100 %.", field="tax")
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

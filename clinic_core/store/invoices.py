@@ -8,6 +8,7 @@ yet in that month's block). The indexes are sparse, not partial: the embedded se
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from clinic_core.domain.billing import OWING, Invoice, InvoiceStatus, Payment
 from clinic_core.errors import AlreadyExists, Conflict, NotFound
 from clinic_core.store.mongo import Document, IndexModel, conflict_key, from_document, reaching, to_document
 
+COUNT_SECONDS = 20.0
 _DRAFT = "draft"
 _OWING = "owing:"
 _AFTER_OWING = "owing;"  # the first text after all that begin with _OWING
@@ -30,6 +32,7 @@ class Invoices:
 
     def __init__(self, database: Database[Document]) -> None:
         self._collection = database["invoices"]
+        self._owing_count = 0, 0.0  # how many, and until when that is believed
         self._last: dict[str, int] = {}  # series -> a number seen in use: only where to begin looking
 
     def create_indexes(self) -> None:
@@ -126,9 +129,14 @@ class Invoices:
         return sorted(found, key=lambda invoice: (invoice.issued_at or invoice.drafted_at, invoice.id), reverse=True)
 
     def count_owing(self) -> int:
-        """How many are issued with money due. Costs about 30 µs each on the embedded server."""
+        """How many are issued with money due; at most `COUNT_SECONDS` old, for it costs 30 µs each."""
+        count, until = self._owing_count
+        if time.monotonic() < until:
+            return count
         with reaching():
-            return self._collection.count_documents(_owing(""))
+            count = self._collection.count_documents(_owing(""))
+        self._owing_count = count, time.monotonic() + COUNT_SECONDS
+        return count
 
     def last_number(self, series: str) -> int:
         """The highest number given out in a series, 0 when there is none.
@@ -157,6 +165,7 @@ class Invoices:
         Raises Conflict when somebody changed the invoice since it was read.
         """
         newer = replace(after, version=before.version + 1)
+        self._owing_count = 0, 0.0
         with reaching():
             try:
                 done = self._collection.replace_one({"_id": before.id, "version": before.version}, _document(newer))
@@ -184,14 +193,15 @@ class Invoices:
                 self._last[series] = number
 
     def take_payment(self, invoice: Invoice, payment: Payment) -> Invoice | None:
-        """Add a payment and return the invoice after it; None when it cannot be taken as things stand now.
+        """Add a payment and return the invoice after it; None when things are not as in `invoice`: read it again.
 
         The write is guarded by the amount still due and by the payment's key, so neither a race nor a repetition
         takes too much.
         """
         with reaching():
             try:
-                return self._pay(invoice.id, payment, rest=False) or self._pay(invoice.id, payment, rest=True)
+                all_of_it = payment.amount_minor == invoice.due_minor
+                return self._pay(invoice.id, payment, rest=all_of_it)
             except ConnectionFailure:
                 found = self.find(invoice.id)
                 if found is None or payment.key not in {p.key for p in found.payments}:
@@ -201,6 +211,7 @@ class Invoices:
     def _pay(self, invoice_id: str, payment: Payment, *, rest: bool) -> Invoice | None:
         """Take a part of what is due, or (`rest`) exactly what is due, which balances the invoice."""
         amount = payment.amount_minor
+        self._owing_count = 0, 0.0
         guard: Document = {
             "_id": invoice_id,
             "status": InvoiceStatus.ISSUED.value,

@@ -1,0 +1,353 @@
+"""Billing: from a visit's charges to a numbered invoice and the money taken for it.
+
+Each step is one write of one document. Repeating a step with the same arguments is harmless.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain import access, billing
+from clinic_core.domain.access import Actor
+from clinic_core.domain.appointments import Appointment, AppointmentStatus
+from clinic_core.domain.billing import Invoice, InvoiceStatus, LineItem, Party, Payment, PaymentMethod
+from clinic_core.domain.encounters import ChargeItem, Encounter, EncounterStatus
+from clinic_core.domain.ids import derived_id
+from clinic_core.domain.organization import Organization
+from clinic_core.domain.people import Patient
+from clinic_core.errors import Conflict, IllegalTransition, InvalidInput, NotFound
+
+MOST_SHOWN: Final = 50
+_ALL_OWING: Final = 200  # up to so many unpaid invoices are all read; beyond, those of the last three months
+_TRIES: Final = 20
+_NUMBER = re.compile(r"(?:(?P<series>.+)-)?0*(?P<number>[1-9][0-9]{0,8})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkItem:
+    """An invoice that waits for the desk, and whose it is."""
+
+    invoice: Invoice
+    patient: Patient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worklist:
+    """What the desk has to do, latest first, at most `MOST_SHOWN` of each.
+
+    `to_bill` are drafts (finishing a visit makes one), `unpaid` issued invoices with money due; of a clinic with
+    more than 200 unpaid ones only those issued this month or in the two before. The counts are of all;
+    `unpaid_count` may be some seconds old.
+    """
+
+    to_bill: tuple[WorkItem, ...]
+    to_bill_count: int
+    unpaid: tuple[WorkItem, ...]
+    unpaid_count: int
+
+
+def draft_for_visit(clinic: Clinic, actor: Actor, appointment_id: str) -> Invoice:
+    """The invoice of a finished visit, drafted from its note's charges when there is none yet.
+
+    Without a note, or when the note was never finished, the booked service is charged. A visit whose invoice was
+    cancelled gives that one (see `bill_again`). Raises IllegalTransition while the visit is not finished.
+    """
+    visit = clinic.appointments.get(appointment_id)
+    access.require(actor, "invoice.draft_from_visit", practitioner_id=visit.practitioner_id)
+    invoice_id = derived_id("invoice", visit.id)
+    made = clinic.invoices.of_appointment(visit.id) or clinic.invoices.find(invoice_id)
+    if made is not None:
+        clinic.audit.record_read(actor, "invoice.draft_from_visit", made.id, patient_id=made.patient_id)
+        return made
+    if visit.status is not AppointmentStatus.FULFILLED:
+        raise IllegalTransition(f"This visit is {visit.status}. It can be billed once the doctor has finished it.")
+    lines = _lines_of_visit(clinic, visit, clinic.encounters.find(visit.id))
+    wanted = _draft(clinic, invoice_id, visit.patient_id, visit.practitioner_id, lines)
+    draft = clinic.invoices.add(replace(wanted, appointment_id=visit.id, visited_on=visit.day))
+    _record(clinic, actor, "invoice.draft_from_visit", draft)
+    return draft
+
+
+def new_draft(clinic: Clinic, actor: Actor, *, invoice_id: str, patient_id: str, practitioner_id: str) -> Invoice:
+    """An empty draft without a visit. `invoice_id` is made when the form is drawn: a double click is one draft."""
+    access.require(actor, "invoice.write")
+    if practitioner_id not in clinic.directory().practitioners:
+        raise NotFound("This practitioner does not exist. Choose one of the list.")
+    clinic.patients.get(patient_id)
+    draft = clinic.invoices.add(_draft(clinic, invoice_id, patient_id, practitioner_id, ()))
+    _record(clinic, actor, "invoice.write", draft)
+    return draft
+
+
+def bill_again(clinic: Clinic, actor: Actor, cancelled: Invoice) -> Invoice:
+    """A new draft in place of a cancelled invoice, with its lines; the same cancelled one gives the same draft."""
+    access.require(actor, "invoice.write")
+    if cancelled.status is not InvoiceStatus.CANCELLED:
+        raise IllegalTransition("This invoice is not cancelled, so there is nothing to bill again.")
+    invoice_id = derived_id("invoice", cancelled.id)
+    wanted = _draft(clinic, invoice_id, cancelled.patient_id, cancelled.practitioner_id, cancelled.lines)
+    wanted = replace(wanted, appointment_id=cancelled.appointment_id, visited_on=cancelled.visited_on)
+    draft = clinic.invoices.add(wanted)
+    _record(clinic, actor, "invoice.write", draft)
+    return draft
+
+
+def get(clinic: Clinic, actor: Actor, invoice_id: str) -> Invoice:
+    """One invoice; raises NotFound."""
+    access.require(actor, "invoice.read")
+    return _seen(clinic, actor, clinic.invoices.get(invoice_id))
+
+
+def find_number(clinic: Clinic, actor: Actor, typed: str) -> Invoice:
+    """The invoice of a number as typed: ``INV-2026-00042``, ``inv-2026-42``, or ``42`` of this year's series.
+
+    Raises InvalidInput when it is no number, NotFound when no invoice has it.
+    """
+    access.require(actor, "invoice.read")
+    parts = _NUMBER.fullmatch("".join(typed.split()))
+    if parts is None:
+        raise InvalidInput("Enter an invoice number, like INV-2026-00042 or 42.", field="number")
+    series = parts["series"] or _series(clinic.organization(), clinic.today())
+    number = int(parts["number"])
+    found = clinic.invoices.by_number(series, number) or clinic.invoices.by_number(series.upper(), number)
+    if found is None:
+        raise NotFound(f"No invoice has the number {billing.number_text(series, number)}. Check it for a slip.")
+    return _seen(clinic, actor, found)
+
+
+def of_patient(clinic: Clinic, actor: Actor, patient_id: str) -> list[Invoice]:
+    """A patient's invoices, latest first."""
+    access.require(actor, "invoice.read")
+    found = clinic.invoices.of_patient(patient_id)
+    clinic.audit.record_read(actor, "invoice.read", patient_id, patient_id=patient_id)
+    return found
+
+
+def worklist(clinic: Clinic, actor: Actor) -> Worklist:
+    """What is to be billed and to be paid: four queries at most, however large the ledger."""
+    access.require(actor, "invoice.read")
+    drafts = clinic.invoices.drafts()
+    count = clinic.invoices.count_owing()
+    owing = clinic.invoices.owing(since_month="" if count <= _ALL_OWING else _two_months_before(clinic.today()))
+    shown = (*drafts[:MOST_SHOWN], *owing[:MOST_SHOWN])
+    patients = clinic.patients.get_many(invoice.patient_id for invoice in shown)
+    items = [WorkItem(invoice=invoice, patient=patients[invoice.patient_id]) for invoice in shown]
+    clinic.audit.record_read(actor, "invoice.read", "worklist")
+    split = min(len(drafts), MOST_SHOWN)
+    return Worklist(
+        to_bill=tuple(items[:split]),
+        to_bill_count=len(drafts),
+        unpaid=tuple(items[split:]),
+        unpaid_count=len(owing) if count <= _ALL_OWING else max(count, len(owing)),
+    )
+
+
+def set_lines(
+    clinic: Clinic, actor: Actor, before: Invoice, lines: Sequence[LineItem], *, discount_minor: int | None = None
+) -> Invoice:
+    """Replace a draft's lines; `discount_minor` is spread over all of them in place of their own discounts.
+
+    The clinic's present currency and tax rule apply. Raises InvalidInput naming the line that cannot be.
+    """
+    access.require(actor, "invoice.write")
+    billing.require_draft(before)
+    billing.check_lines(lines)
+    kept = tuple(lines) if discount_minor is None else billing.spread_discount(lines, discount_minor)
+    after = clinic.invoices.change(before, _priced(replace(before, lines=kept), clinic.organization()))
+    _record(clinic, actor, "invoice.write", after)
+    return after
+
+
+def issue(clinic: Clinic, actor: Actor, before: Invoice) -> Invoice:
+    """Number a draft and keep its texts, parties and prices for ever. One with nothing to pay is balanced at once.
+
+    Raises InvalidInput for an empty draft, Conflict when it changed, or the clinic's tax rule or currency did,
+    since it was read.
+    """
+    access.require(actor, "invoice.issue")
+    if before.status in billing.OWING:
+        return clinic.invoices.get(before.id)
+    if before.status is InvoiceStatus.CANCELLED:
+        raise IllegalTransition("This invoice is cancelled. Bill the visit again instead.")
+    if not before.lines:
+        raise InvalidInput("This invoice has no lines. Add what is to be paid for, then issue it.", field="lines")
+    wanted = _snapshot(clinic, actor, before)
+    series = _series(clinic.organization(), wanted.issued_on or clinic.today())
+    after = clinic.invoices.issue(before, wanted, series)
+    _record(clinic, actor, "invoice.issue", after, total_minor=str(after.total_minor))
+    return after
+
+
+def take_payment(
+    clinic: Clinic,
+    actor: Actor,
+    invoice: Invoice,
+    *,
+    key: str,
+    amount_minor: int,
+    method: PaymentMethod,
+    reference: str = "",
+) -> Invoice:
+    """Take money for an issued invoice and return the invoice after it.
+
+    `key` is made when the form is drawn: the same key again returns the invoice as it is. Raises OverPayment when
+    less is due, IllegalTransition for a draft or cancelled invoice, Conflict when the key took something else.
+    """
+    access.require(actor, "payment.take")
+    payment = _payment(clinic, actor, key=key, amount_minor=amount_minor, method=method, reference=reference)
+    current = invoice
+    for _ in range(_TRIES):
+        after = clinic.invoices.take_payment(current, payment)
+        if after is not None:
+            _record(clinic, actor, "payment.take", after, amount_minor=str(amount_minor), method=method.value)
+            return after
+        current = clinic.invoices.get(invoice.id)
+        if billing.paid_before(current, payment):
+            return current
+        billing.require_payable(current, amount_minor)
+    raise Conflict("Others take payments for this invoice right now. Open it again and see what is still due.")
+
+
+def cancel(clinic: Clinic, actor: Actor, before: Invoice, reason: str) -> Invoice:
+    """Cancel a draft, or an issued invoice that nothing was paid on; it keeps its number.
+
+    Raises IllegalTransition when money was taken, Conflict when it changed since it was read.
+    """
+    _require_cancel(actor, before)
+    why = billing.clean_text(reason, field="reason")
+    if not why:
+        raise InvalidInput("Say why the invoice is cancelled.", field="reason")
+    billing.require_cancellable(before)
+    if before.status is InvoiceStatus.CANCELLED:
+        return clinic.invoices.get(before.id)
+    now, today = clinic.now(), clinic.today()
+    wanted = replace(before, status=InvoiceStatus.CANCELLED, cancelled_at=now, cancelled_on=today, cancel_reason=why)
+    after = clinic.invoices.change(before, wanted)
+    _record(clinic, actor, "invoice.cancel", after)
+    return after
+
+
+def may_cancel(actor: Actor, invoice: Invoice) -> bool:
+    """Whether to offer `cancel`: the desk may throw away its own drafts, the rest takes a manager."""
+    if invoice.status is InvoiceStatus.CANCELLED or invoice.paid_minor:
+        return False
+    return access.allows(actor, _cancel_action(invoice))
+
+
+def _require_cancel(actor: Actor, invoice: Invoice) -> None:
+    access.require(actor, _cancel_action(invoice))
+
+
+def _cancel_action(invoice: Invoice) -> str:
+    own = invoice.status is InvoiceStatus.DRAFT and invoice.appointment_id is None
+    return "invoice.write" if own else "invoice.cancel"
+
+
+def _draft(
+    clinic: Clinic, invoice_id: str, patient_id: str, practitioner_id: str, lines: tuple[LineItem, ...]
+) -> Invoice:
+    profile = clinic.organization()
+    blank = Invoice(
+        id=invoice_id,
+        patient_id=patient_id,
+        practitioner_id=practitioner_id,
+        currency=profile.currency,
+        tax_rule=profile.tax_rule,
+        lines=lines,
+        drafted_at=clinic.now(),
+        drafted_on=clinic.today(),
+    )
+    return _priced(blank, profile)
+
+
+def _priced(invoice: Invoice, profile: Organization) -> Invoice:
+    """The invoice under the clinic's present currency, tax rule and way of writing."""
+    return replace(
+        invoice,
+        currency=profile.currency,
+        tax_rule=profile.tax_rule,
+        locale=profile.locale,
+        time_zone=profile.time_zone,
+        total_minor=billing.totals(invoice.lines, profile.tax_rule).total_minor,
+    )
+
+
+def _lines_of_visit(clinic: Clinic, visit: Appointment, note: Encounter | None) -> tuple[LineItem, ...]:
+    finished = note is not None and note.status is EncounterStatus.FINISHED
+    charges = note.charges if note is not None and finished else (ChargeItem(service_id=visit.service_id),)
+    services = clinic.directory().services
+    if any(charge.service_id not in services for charge in charges):
+        raise NotFound("A service of this visit is not in the catalogue. Add it in Settings, then bill the visit.")
+    lines = tuple(billing.line_for(services[charge.service_id], charge.quantity) for charge in charges)
+    billing.check_lines(lines)
+    return lines
+
+
+def _snapshot(clinic: Clinic, actor: Actor, before: Invoice) -> Invoice:
+    profile, now = clinic.organization(), clinic.now()
+    if (before.currency, before.tax_rule) != (profile.currency, profile.tax_rule):
+        raise Conflict(
+            "The clinic's currency or tax rule changed since this draft was made. Save its lines again, look at the "
+            "total, then issue it."
+        )
+    billing.check_lines(before.lines)
+    priced = _priced(before, profile)
+    practitioner = clinic.directory().practitioners.get(before.practitioner_id)
+    return replace(
+        priced,
+        status=InvoiceStatus.ISSUED if priced.total_minor else InvoiceStatus.BALANCED,
+        issuer=_issuer(profile),
+        subject=_subject(clinic.patients.get(before.patient_id)),
+        practitioner_name=practitioner.name if practitioner else "",
+        issued_at=now,
+        issued_on=now.astimezone(profile.zone).date(),
+        issued_by=actor.username,
+    )
+
+
+def _issuer(profile: Organization) -> Party:
+    return Party(name=profile.name, address=profile.address, phone=profile.phone, tax_id=profile.tax_id)
+
+
+def _subject(patient: Patient) -> Party:
+    return Party(name=patient.name, number=patient.number, address=patient.address)
+
+
+def _payment(
+    clinic: Clinic, actor: Actor, *, key: str, amount_minor: int, method: PaymentMethod, reference: str
+) -> Payment:
+    payment = Payment(
+        key=key,
+        amount_minor=amount_minor,
+        method=PaymentMethod(method),
+        received_at=clinic.now(),
+        received_on=clinic.today(),
+        by=actor.username,
+        reference=billing.clean_text(reference, field="reference"),
+    )
+    billing.check_payment(payment)
+    return payment
+
+
+def _series(profile: Organization, day: date) -> str:
+    return f"{profile.invoice_prefix}-{day.year}"
+
+
+def _two_months_before(day: date) -> str:
+    months = day.year * 12 + day.month - 1 - 2
+    return f"{months // 12:04d}-{months % 12 + 1:02d}"
+
+
+def _seen(clinic: Clinic, actor: Actor, invoice: Invoice) -> Invoice:
+    clinic.audit.record_read(actor, "invoice.read", invoice.id, patient_id=invoice.patient_id)
+    return invoice
+
+
+def _record(clinic: Clinic, actor: Actor, action: str, invoice: Invoice, **detail: str) -> None:
+    number = {"number": invoice.label} if invoice.number else {}
+    clinic.audit.record(actor, action, invoice.id, patient_id=invoice.patient_id, **number, **detail)
