@@ -13,7 +13,7 @@ from clinic_core.domain import clock, search
 from clinic_core.errors import InvalidInput
 
 OLDEST: Final = 130
-_LONGEST_NAME: Final = 120
+LONGEST_NAME: Final = 120
 
 
 class Sex(StrEnum):
@@ -76,8 +76,8 @@ def clean_name(text: str) -> str:
     name = " ".join(text.split())
     if not name:
         raise InvalidInput("Give a name.", field="name")
-    if len(name) > _LONGEST_NAME:
-        raise InvalidInput(f"A name has at most {_LONGEST_NAME} characters.", field="name")
+    if len(name) > LONGEST_NAME:
+        raise InvalidInput(f"A name has at most {LONGEST_NAME} characters.", field="name")
     return name
 
 
