@@ -83,6 +83,11 @@ class Child:
                 self._process.wait()
         self._let_go()
 
+    def wait(self, seconds: float = _STOP_SECONDS) -> None:
+        """Wait until the process has ended by itself; raises subprocess.TimeoutExpired when it has not."""
+        if self._process is not None:
+            self._process.wait(seconds)
+
     def ending(self) -> str:
         """How the process ended, in words."""
         code = self._process.poll() if self._process else None

@@ -129,10 +129,10 @@ class House:
 
     def stop(self) -> None:
         """End the app, the sidecar and the database, in this order."""
+        if self.clinic:
+            self.clinic.close()  # while the database is there: it waits for an answer
         for one in reversed(self.watched):
             one.child.stop()
-        if self.clinic:
-            self.clinic.close()
 
     def _database(self) -> str:
         if self.settings.database_url:

@@ -86,7 +86,7 @@ def test_ctrl_c_leaves_nothing(house: House):
 def test_sigterm_during_the_start_leaves_nothing(tmp_path: Path):
     """Stopping early is stopping all the same."""
     house = House(tmp_path, free_port(), "--no-demo")
-    eventually(lambda: house.heard("Starting the sidecar"))
+    eventually(lambda: house.heard("Starting the sidecar") or house.process.poll() is not None)
     children = eventually(house.children)
 
     assert house.interrupt(signal.SIGTERM) == 0
