@@ -1,21 +1,31 @@
 """Appointments. The unique multikey index on `holds` is what makes a double booking impossible.
 
-Every change is one write of one document, guarded by the version that was read. A document whose facts are
-not yet in its month's block carries `unfolded: true` (see `store/facts.py`).
+Every change is one write of one document, guarded by the version that was read. A document with holds carries its
+day as `held_on` too, by which `release` finds those that have passed. A document whose facts are not yet in its
+month's block carries `unfolded: true` (see `store/facts.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, DuplicateKeyError
 
-from clinic_core.domain.appointments import Appointment, AppointmentEvent, holds
+from clinic_core.domain.appointments import Appointment, AppointmentEvent, AppointmentStatus, holds
 from clinic_core.errors import AlreadyExists, Conflict, NotFound, SlotTaken
-from clinic_core.store.mongo import Document, IndexModel, conflict_key, from_document, reaching, to_document
+from clinic_core.store.mongo import (
+    Document,
+    IndexModel,
+    Stored,
+    conflict_key,
+    from_document,
+    reaching,
+    stream,
+    to_document,
+)
 
 
 class Appointments:
@@ -25,13 +35,14 @@ class Appointments:
         self._collection = database["appointments"]
 
     def create_indexes(self) -> None:
-        """No overlap of any resource; the day; a patient's visits; import id; what is not folded yet.
+        """No overlap of any resource; the day; a patient's visits; import id; what is held or not folded yet.
 
         Sparse and not partial: the embedded server enforces a partial index but never reads by it.
         """
         self._collection.create_indexes(
             [
                 IndexModel("holds", unique=True, sparse=True),
+                IndexModel("held_on", sparse=True),
                 IndexModel("day"),
                 IndexModel([("patient_id", 1), ("start", -1)]),
                 IndexModel("month"),
@@ -40,26 +51,41 @@ class Appointments:
             ]
         )
 
-    def add(self, appointment: Appointment) -> None:
-        """Save a new appointment; raises SlotTaken if any of its cells is held already.
+    def add(self, appointment: Appointment) -> Appointment:
+        """Save a new appointment and return what is there: the same id again is the booking that was made first.
 
-        A lost answer is settled by reading the id back, and the same booking twice is one booking.
+        Raises SlotTaken if any of its cells is held already, AlreadyExists when the id belongs to another booking.
+        A lost answer is settled by reading the id back.
         """
         with reaching():
             try:
                 self._collection.insert_one(_document(appointment))
+                return appointment
             except DuplicateKeyError as error:
-                self._refuse(error, appointment)
+                return self._booked_before(appointment, error)
             except ConnectionFailure:
-                if self._collection.find_one({"_id": appointment.id}, {"_id": 1}) is None:
+                found = self.find(appointment.id)
+                if found is None:
                     raise
+                return found
 
-    def add_many(self, appointments: Iterable[Appointment]) -> None:
-        """Save many, for imports and the demo; raises pymongo's BulkWriteError when one collides."""
-        documents = [_document(appointment) for appointment in appointments]
+    def add_many(self, appointments: Iterable[Appointment], *, held_since: date = date.min) -> None:
+        """Save many, for imports and the demo; those of days before `held_since` hold nothing any more.
+
+        Raises pymongo's BulkWriteError when one collides.
+        """
+        documents = [_document(a) if a.day >= held_since else _released(_document(a)) for a in appointments]
         if documents:
             with reaching():
                 self._collection.insert_many(documents, ordered=False)
+
+    def release(self, before: date) -> int:
+        """Forget the holds of days before `before`, which nobody can book any more; how many visits had some."""
+        with reaching():
+            done = self._collection.update_many(
+                {"held_on": {"$lt": before.isoformat()}}, {"$unset": {"holds": "", "held_on": ""}}
+            )
+        return done.modified_count
 
     def change(self, before: Appointment, after: Appointment, event: AppointmentEvent) -> Appointment:
         """Replace `before` by `after` with one event more, in one write.
@@ -103,11 +129,35 @@ class Appointments:
             found = self._collection.find({"patient_id": patient_id}).sort("start", -1).limit(most)
             return [_appointment(document) for document in found]
 
-    def of_patients(self, patient_ids: Iterable[str]) -> list[Appointment]:
-        """The appointments of several patients in one query, in no order."""
+    def last_visits(self, patient_ids: Iterable[str], *, before: date) -> dict[str, date]:
+        """Patient id -> the day of the last visit that took place before a day, in one query."""
+        wanted = {
+            "patient_id": {"$in": sorted(set(patient_ids))},
+            "status": AppointmentStatus.FULFILLED.value,
+            "day": {"$lt": before.isoformat()},
+        }
         with reaching():
-            found = self._collection.find({"patient_id": {"$in": sorted(set(patient_ids))}})
-            return [_appointment(document) for document in found]
+            found = list(self._collection.find(wanted, {"_id": 0, "patient_id": 1, "day": 1}))
+        return {d["patient_id"]: date.fromisoformat(d["day"]) for d in sorted(found, key=lambda d: str(d["day"]))}
+
+    def every(self) -> Iterator[Stored[Appointment]]:
+        """All of them in no order, one batch in memory, with `holds` and `month` as they are stored."""
+        return stream(self._collection, Appointment, {})
+
+    def of_month(self, month: str) -> Iterator[Stored[Appointment]]:
+        """The same for the days of one month, "YYYY-MM"."""
+        return stream(self._collection, Appointment, {"month": month})
+
+    def many(self, appointment_ids: Iterable[str]) -> dict[str, Appointment]:
+        """Those that exist, by id, in one query."""
+        with reaching():
+            found = self._collection.find({"_id": {"$in": sorted(set(appointment_ids))}})
+            return {document["_id"]: _appointment(document) for document in found}
+
+    def is_empty(self) -> bool:
+        """Whether nothing was ever booked."""
+        with reaching():
+            return self._collection.find_one({}, {"_id": 1}) is None
 
     def by_source_ids(self, source_ids: Iterable[str]) -> dict[str, str]:
         """Import id -> appointment id of those that are there."""
@@ -128,13 +178,14 @@ class Appointments:
             raise Conflict("Somebody else changed this appointment just now. Look at the day again and repeat it.")
         return newer
 
-    def _refuse(self, error: DuplicateKeyError, wanted: Appointment) -> None:
-        found = conflict_key(error)
-        if "holds" in found:
-            raise _taken(error, self._holder(error)) from error
+    def _booked_before(self, wanted: Appointment, error: DuplicateKeyError) -> Appointment:
+        """What an insert that collided met: this very booking, or another one in its place."""
         current = self.find(wanted.id)
-        if current is None or (current.patient_id, current.booked_at) != (wanted.patient_id, wanted.booked_at):
+        if current is None and "holds" in conflict_key(error):
+            raise _taken(error, self._holder(error)) from error
+        if current is None or _booking(current) != _booking(wanted):
             raise AlreadyExists("This appointment was booked already. Look at the day again.") from error
+        return current
 
     def _holder(self, error: DuplicateKeyError) -> str:
         held = conflict_key(error).get("holds")
@@ -142,13 +193,28 @@ class Appointments:
         return "" if document is None else str(document["_id"])
 
 
-_OPTIONAL = ("holds", "room_id", "cancel_reason", "source_id")
+_OPTIONAL = ("holds", "held_on", "room_id", "cancel_reason", "source_id")
 
 
-def _document(appointment: Appointment) -> Document:
-    cells = holds(appointment)
+_ASKED_AT_ONCE = 100  # the embedded server's cost per document grows with the length of an $in
+
+
+def _document(appointment: Appointment, holds_from: date | None = None) -> Document:
+    is_over = holds_from is not None and appointment.day < holds_from
+    cells = [] if is_over else holds(appointment)
     derived: Document = {"month": _month(appointment), "unfolded": True}
-    return to_document(appointment) | derived | ({"holds": cells} if cells else {})
+    held: Document = {"holds": cells, "held_on": appointment.day.isoformat()} if cells else {}
+    return to_document(appointment) | derived | held
+
+
+def _released(document: Document) -> Document:
+    return {key: value for key, value in document.items() if key not in {"holds", "held_on"}}
+
+
+def _booking(appointment: Appointment) -> tuple[str, str, datetime]:
+    """What was asked for at first, whatever became of it: equal for two clicks on one button."""
+    first = appointment.events[0].start if appointment.events else appointment.start
+    return appointment.patient_id, appointment.service_id, first
 
 
 def _month(appointment: Appointment) -> str:

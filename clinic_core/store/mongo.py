@@ -6,21 +6,28 @@ array, an instant as a UTC date. A field that is None is left out, so that a par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime, time
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from bson.codec_options import CodecOptions
-from cattrs import Converter
+from cattrs import BaseValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from pymongo import IndexModel, MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError, WTimeoutError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    PyMongoError,
+    WTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -31,6 +38,8 @@ Documents: TypeAlias = Collection[Document]
 T = TypeVar("T")
 
 CODEC = CodecOptions(tz_aware=True, tzinfo=UTC, document_class=dict)
+_DUPLICATE_KEY = 11000
+_BATCH = 500
 _UNREACHABLE = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
 
 
@@ -85,6 +94,38 @@ def from_document(kind: type[T], document: Mapping[str, Any]) -> T:
     return _converter().structure(document, kind)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored(Generic[T]):
+    """A document as a check reads it: `record` is None where it cannot be read, and `problem` says why."""
+
+    id: str
+    record: T | None
+    problem: str = ""
+    document: Document  # as it is stored, with the fields that are derived
+
+
+def stream(collection: Documents, kind: type[T], wanted: Mapping[str, Any]) -> Iterator[Stored[T]]:
+    """Every document that matches, in no order, one batch in memory at a time; a broken one does not end it."""
+    with reaching():
+        yield from (_stored(kind, document) for document in collection.find(wanted, batch_size=_BATCH))
+
+
+def _stored(kind: type[T], document: Document) -> Stored[T]:
+    key = str(document["_id"])
+    try:
+        return Stored(id=key, record=from_document(kind, document), document=document)
+    except (BaseValidationError, KeyError, TypeError, ValueError) as error:
+        return Stored(id=key, record=None, problem=_fault(error), document=document)
+
+
+def _fault(error: BaseException) -> str:
+    """The fields that cannot be read, without what they hold."""
+    if isinstance(error, BaseValidationError):
+        notes = {note for part in error.exceptions for note in getattr(part, "__notes__", ())}
+        return "; ".join(sorted(str(note) for note in notes)) or type(error).__name__
+    return f"{type(error).__name__} in a field"
+
+
 def conflict_key(error: DuplicateKeyError) -> Mapping[str, Any]:
     """Which field and value of a unique index were there already, e.g. ``{"holds": "room:1@5"}``."""
     found = (error.details or {}).get("keyValue") or {}
@@ -93,6 +134,28 @@ def conflict_key(error: DuplicateKeyError) -> Mapping[str, Any]:
 
 def _renamed(kind: type[Any]) -> dict[str, Any]:
     return {"id": override(rename="_id")} if "id" in {f.name for f in fields(kind)} else {}
+
+
+def insert_many(collection: Documents, documents: Sequence[Document], *, ordered: bool = False) -> dict[int, Document]:
+    """Insert many and return those that a unique index refused: position -> index key and value.
+
+    `ordered` stops at the first of them, so that what is saved is always a beginning of what was given.
+    """
+    if not documents:
+        return {}
+    with reaching():
+        try:
+            collection.insert_many(documents, ordered=ordered)
+        except BulkWriteError as error:
+            return _refused(error)
+    return {}
+
+
+def _refused(error: BulkWriteError) -> dict[int, Document]:
+    faults = error.details.get("writeErrors", [])
+    if error.details.get("writeConcernErrors") or any(fault["code"] != _DUPLICATE_KEY for fault in faults):
+        raise error
+    return {fault["index"]: dict(fault.get("keyValue") or {}) for fault in faults}
 
 
 def _unstructured(converter: Converter, kind: type[Any]) -> Callable[[Any], Document]:
@@ -127,11 +190,14 @@ __all__ = [
     "Documents",
     "IndexModel",
     "PyMongoError",
+    "Stored",
     "conflict_key",
     "connect",
     "database_of",
     "from_document",
+    "insert_many",
     "reaching",
     "saved_anyway",
+    "stream",
     "to_document",
 ]
