@@ -119,11 +119,11 @@ def _stored(kind: type[T], document: Document) -> Stored[T]:
 
 
 def _fault(error: BaseException) -> str:
-    """The fields that cannot be read, without what they hold."""
+    """Which fields cannot be read, without what they hold."""
     if isinstance(error, BaseValidationError):
         notes = {note for part in error.exceptions for note in getattr(part, "__notes__", ())}
-        return "; ".join(sorted(str(note) for note in notes)) or type(error).__name__
-    return f"{type(error).__name__} in a field"
+        return ", ".join(sorted({str(note).rpartition(" ")[2] for note in notes})) or "a field"
+    return "a field"
 
 
 def conflict_key(error: DuplicateKeyError) -> Mapping[str, Any]:
@@ -168,6 +168,12 @@ def _structured(converter: Converter, kind: type[Any]) -> Callable[[Mapping[str,
     return make_dict_structure_fn(kind, converter, **_renamed(kind))
 
 
+def _instant(value: object) -> datetime:
+    if not isinstance(value, datetime):
+        raise TypeError("not an instant")
+    return value
+
+
 @lru_cache(maxsize=1)
 def _converter() -> Converter:
     converter = Converter()
@@ -175,7 +181,7 @@ def _converter() -> Converter:
     converter.register_structure_hook_factory(is_dataclass, lambda kind: _structured(converter, kind))
     converter.register_unstructure_hook(Enum, lambda value: value.value)
     converter.register_unstructure_hook(datetime, lambda value: value)
-    converter.register_structure_hook(datetime, lambda value, _: value)
+    converter.register_structure_hook(datetime, lambda value, _: _instant(value))
     converter.register_unstructure_hook(date, lambda value: value.isoformat())
     converter.register_structure_hook(date, lambda value, _: date.fromisoformat(value))
     converter.register_unstructure_hook(time, lambda value: value.strftime("%H:%M"))
