@@ -5,15 +5,18 @@ All times are the clinic's wall clock; a break is the gap between two openings o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from clinic_core.domain.clock import at_local
 from clinic_core.errors import InvalidInput
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_OPENING: Final = re.compile(r"(\d{1,2})(?::(\d{2}))?\s*-\s*(\d{1,2})(?::(\d{2}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,19 +78,28 @@ def show_openings(openings: Iterable[Opening]) -> str:
     return ", ".join(f"{o.start:%H:%M}-{o.end:%H:%M}" for o in openings)
 
 
+def check_schedule(schedule: Schedule) -> Schedule:
+    """The schedule as it is stored, absences by date; raises InvalidInput for hours or days that cannot be."""
+    if len(schedule.weekly) != len(WEEKDAYS):
+        raise InvalidInput("A week has seven days.", field="weekly")
+    for openings in schedule.weekly:
+        parse_openings(show_openings(openings))
+    if any(absence.end_on < absence.start_on for absence in schedule.absences):
+        raise InvalidInput("The last day of an absence cannot come before its first.", field="absences")
+    return replace(schedule, absences=tuple(sorted(schedule.absences, key=lambda a: (a.start_on, a.end_on))))
+
+
 def _parse_opening(part: str) -> Opening:
+    edges = _OPENING.fullmatch(part.strip())
     try:
-        start, end = (time.fromisoformat(_padded(edge.strip())) for edge in part.split("-"))
+        if edges is None:
+            raise ValueError(part)
+        start, end = time(int(edges[1]), int(edges[2] or 0)), time(int(edges[3]), int(edges[4] or 0))
     except ValueError as error:
         raise InvalidInput(f"{part.strip()!r} is no stretch of hours; write it like 09:00-13:00.") from error
     if start >= end or start.minute % 5 or end.minute % 5:
         raise InvalidInput(f"{part.strip()!r}: the end must come after the start, both on five minutes.")
     return Opening(start=start, end=end)
-
-
-def _padded(edge: str) -> str:
-    hour, _, minute = edge.partition(":")
-    return f"{hour:0>2}:{minute or '00'}"
 
 
 def free_starts(

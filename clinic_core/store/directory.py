@@ -15,7 +15,7 @@ from clinic_core.domain.organization import HealthcareService, Organization
 from clinic_core.domain.people import Practitioner
 from clinic_core.domain.schedules import Schedule
 from clinic_core.errors import AlreadyExists, Conflict, NotFound
-from clinic_core.store.mongo import Document, IndexModel, from_document, reaching, to_document
+from clinic_core.store.mongo import Document, IndexModel, conflict_key, from_document, reaching, to_document
 
 
 class Versioned(Protocol):
@@ -76,16 +76,19 @@ class Directory(Generic[R]):
                     {"_id": record.id, "version": record.version}, to_document(saved), upsert=record.version == 0
                 )
             except DuplicateKeyError as error:
-                raise self._refused(record) from error
-        if not done.matched_count and done.upserted_id is None:
-            raise self._refused(record)
+                return self._settled(saved, error)
+            if not done.matched_count and done.upserted_id is None:
+                return self._settled(saved, None)
         return saved
 
-    def _refused(self, record: R) -> AlreadyExists | Conflict:
-        current = self._collection.find_one({"_id": record.id})
-        if current is not None and current.get("version") == record.version:
-            return AlreadyExists(f"This {self._unique} is used already; choose another.")
-        return Conflict("Somebody else changed this just now. Reload the page and enter your change again.")
+    def _settled(self, wanted: R, error: DuplicateKeyError | None) -> R:
+        """After a write that did not go in: fine when it was there already, as after a double click."""
+        current = self._collection.find_one({"_id": wanted.id})
+        if current is not None and from_document(self._kind, current) == wanted:
+            return wanted
+        if error is not None and "_id" not in conflict_key(error):
+            raise AlreadyExists(f"This {self._unique} is used already; choose another.") from error
+        raise Conflict("Somebody else changed this just now. Reload the page and enter your change again.") from error
 
 
 def organizations(database: Database[Document]) -> Directory[Organization]:
