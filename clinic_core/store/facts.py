@@ -1,17 +1,176 @@
-"""Facts for reporting: one compact block per kind of document and month, and the documents not folded into one yet."""
+"""Facts for reporting: one compact block per kind of document and month, and what is not folded into one yet.
+
+The collection `fact_blocks` holds a document per block, ``{_id: "invoices:2026-03", stamp, shape, tables}``, and the
+document ``{_id: "generation", stamp}``, which changes after blocks were written and before the documents in them lose
+`unfolded`. A stamp is random and never comes back, not even after a restore. `services/facts.py` says how it all fits.
+"""
 
 from __future__ import annotations
 
-from pymongo.database import Database
+from collections.abc import Iterable, Iterator
+from typing import Final, Generic, TypeVar
 
-from clinic_core.store.mongo import Document
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from clinic_core.domain.appointments import Appointment
+from clinic_core.domain.billing import Invoice
+from clinic_core.domain.facts import Block, Unfolded
+from clinic_core.domain.ids import new_id
+from clinic_core.store.mongo import Document, IndexModel, from_document, reaching
+
+T = TypeVar("T", bound=Invoice | Appointment)
+
+_GENERATION: Final = "generation"
+_SETTLED_AT_ONCE: Final = 25  # the embedded server's cost per document grows with the length of an $in
+
+
+class Source(Generic[T]):
+    """One kind of document that facts are made of."""
+
+    def __init__(self, database: Database[Document], name: str, kind: type[T], fields: Iterable[str]) -> None:
+        self.name = name
+        self._collection, self._kind = database[name], kind
+        self._projection = dict.fromkeys(fields, 1)
+
+    def unfolded(self) -> tuple[Unfolded, ...]:
+        """Which documents are unfolded, by id."""
+        with reaching():
+            found = self._collection.find({"unfolded": True}, {"version": 1, "month": 1, "moved_from": 1})
+            return tuple(sorted((_unfolded(document) for document in found), key=lambda one: one.id))
+
+    def tail(self) -> list[tuple[Unfolded, T]]:
+        """The unfolded documents with their records."""
+        with reaching():
+            found = self._collection.find({"unfolded": True}, {**self._projection, "month": 1, "moved_from": 1})
+            pairs = [(_unfolded(document), from_document(self._kind, document)) for document in found]
+        return sorted(pairs, key=lambda pair: pair[0].id)
+
+    def of_month(self, month: str) -> list[T]:
+        """All records of a month, "YYYY-MM"."""
+        with reaching():
+            found = self._collection.find({"month": month}, self._projection)
+            return [from_document(self._kind, document) for document in found]
+
+    def settle(self, folded: Iterable[Unfolded]) -> None:
+        """Take the mark from documents that are still as they were when they were listed."""
+        for version, ids in sorted(_by_version(folded).items()):
+            for first in range(0, len(ids), _SETTLED_AT_ONCE):
+                wanted = {"_id": {"$in": ids[first : first + _SETTLED_AT_ONCE]}, "version": version}
+                with reaching():
+                    self._collection.update_many(wanted, {"$unset": {"unfolded": "", "moved_from": ""}})
+
+    def months(self) -> list[str]:
+        """Every month that has a record. Reads the whole collection."""
+        with reaching():
+            return sorted(month for month in self._collection.distinct("month") if month)
 
 
 class Facts:
-    """The `fact_blocks` collection."""
+    """The blocks, and the collections they are made of."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._blocks = database["fact_blocks"]
+        self.invoices = Source(database, "invoices", Invoice, _INVOICE_FIELDS)
+        self.appointments = Source(database, "appointments", Appointment, _APPOINTMENT_FIELDS)
 
     def create_indexes(self) -> None:
-        """Nothing is missing: blocks are read by their id."""
+        """The blocks' shape, so that those of an older release are found, and the generation."""
+        self._blocks.create_indexes([IndexModel("shape")])
+        self._blocks.update_one({"_id": _GENERATION}, {"$setOnInsert": {"stamp": new_id()}}, upsert=True)
+
+    def generation(self) -> str:
+        """The stamp that changes whenever folded documents lose their mark."""
+        return self._stamp(_GENERATION)
+
+    def publish(self) -> None:
+        """Change the generation."""
+        with reaching():
+            self._blocks.update_one({"_id": _GENERATION}, {"$set": {"stamp": new_id()}}, upsert=True)
+
+    def stamps(self) -> dict[str, str]:
+        """The present stamp of every block, by the block's id."""
+        with reaching():
+            found = self._blocks.find({}, {"stamp": 1})
+            return {document["_id"]: document["stamp"] for document in found if document["_id"] != _GENERATION}
+
+    def stamp(self, block_id: str) -> str:
+        """The present stamp of one block, "" when it was never made."""
+        return self._stamp(block_id)
+
+    def blocks(self, block_ids: Iterable[str]) -> Iterator[tuple[str, Block]]:
+        """The blocks of these ids as they are now, one after the other."""
+        for block_id in block_ids:
+            with reaching():
+                found = self._blocks.find_one({"_id": block_id})
+            if found is not None:
+                yield block_id, Block(stamp=found["stamp"], shape=found["shape"], tables=found["tables"])
+
+    def of_older_shape(self, shape: int) -> list[str]:
+        """The ids of blocks that an older release made."""
+        with reaching():
+            return [document["_id"] for document in self._blocks.find({"shape": {"$lt": shape}}, {"_id": 1})]
+
+    def replace(self, block_id: str, block: Block, *, before: str) -> bool:
+        """Write a block over the one of stamp `before` ("": none yet); False when another one came between."""
+        document = {"stamp": block.stamp, "shape": block.shape, "tables": dict(block.tables)}
+        with reaching():
+            if before:
+                return bool(self._blocks.replace_one({"_id": block_id, "stamp": before}, document).matched_count)
+            try:
+                self._blocks.insert_one({"_id": block_id, **document})
+            except DuplicateKeyError:
+                return False
+            return True
+
+    def _stamp(self, document_id: str) -> str:
+        with reaching():
+            found = self._blocks.find_one({"_id": document_id}, {"stamp": 1})
+        return "" if found is None else str(found["stamp"])
+
+
+_INVOICE_FIELDS: Final = (
+    "patient_id",
+    "practitioner_id",
+    "status",
+    "currency",
+    "tax_rule",
+    "lines",
+    "series",
+    "number",
+    "payments",
+    "drafted_at",
+    "drafted_on",
+    "issued_on",
+    "cancelled_on",
+    "version",
+)
+_APPOINTMENT_FIELDS: Final = (
+    "patient_id",
+    "practitioner_id",
+    "service_id",
+    "start",
+    "minutes",
+    "day",
+    "status",
+    "untimed",
+    "booked_at",
+    "events.at",
+    "events.by",
+    "events.kind",
+    "events.status",
+    "events.start",
+    "version",
+)
+
+
+def _unfolded(document: Document) -> Unfolded:
+    months = {document.get("month"), *document.get("moved_from", ())} - {None}
+    return Unfolded(id=document["_id"], version=document["version"], months=tuple(sorted(map(str, months))))
+
+
+def _by_version(folded: Iterable[Unfolded]) -> dict[int, list[str]]:
+    ids: dict[int, list[str]] = {}
+    for one in folded:
+        ids.setdefault(one.version, []).append(one.id)
+    return ids
