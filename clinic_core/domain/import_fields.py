@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -41,6 +41,12 @@ _PERSON: Final = (
         help="address, or a part of town",
         aliases=("street", "neighbourhood", "neighborhood", "city", "town", "residence"),
     ),
+)
+
+_CLINIC_NUMBER: Final = Field(
+    name="clinic_number",
+    help="this clinic's own number of the patient, like P-000123, in place of patient_id",
+    needed="patient_id or clinic_number",
 )
 
 FIELDS: Final[dict[Kind, tuple[Field, ...]]] = {
@@ -84,10 +90,11 @@ FIELDS: Final[dict[Kind, tuple[Field, ...]]] = {
         ),
         Field(
             name="patient_id",
-            help="the patient's id in the old system, or our number like P-000123; an unknown one becomes a patient",
+            help="the patient's id in the old system; an unknown one becomes a patient",
             aliases=("patient", "patient no", "patient number", "mrn", "uhid"),
-            needed="patient_id",
+            needed="patient_id or clinic_number",
         ),
+        _CLINIC_NUMBER,
         Field(
             name="day",
             help="day of the visit, with its time or without; T00:00:00 counts as no time",
@@ -155,14 +162,15 @@ FIELDS: Final[dict[Kind, tuple[Field, ...]]] = {
             name="invoice_number",
             help="our invoice's number like INV-2026-00042, or that of the old system, which is kept as a reference",
             aliases=("invoice", "invoice no", "bill no", "bill number"),
-            needed="invoice_number or patient_id",
+            needed="patient_id or clinic_number or invoice_number",
         ),
         Field(
             name="patient_id",
-            help="the patient's id in the old system, or our number: whose money it is when the invoice is not ours",
+            help="the patient's id in the old system: whose money it is when the invoice is not ours",
             aliases=("patient", "patient no", "patient number", "mrn", "uhid"),
-            needed="invoice_number or patient_id",
+            needed="patient_id or clinic_number or invoice_number",
         ),
+        replace(_CLINIC_NUMBER, needed="patient_id or clinic_number or invoice_number"),
         Field(
             name="practitioner",
             help="name or licence; an unknown one is added, inactive (default: Imported)",

@@ -7,6 +7,7 @@ Findings never quote a name, a phone, an address or a note.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -40,6 +41,7 @@ _ENDED: Final = frozenset(
         AppointmentStatus.ENTERED_IN_ERROR,
     }
 )
+_CLINIC_NUMBER: Final = re.compile(r"(?i)p-?0*(\d{1,9})")
 T = TypeVar("T")
 
 
@@ -79,6 +81,17 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PatientRef:
+    """Whose row it is: by the clinic's own number where that is given, else by the old system's id."""
+
+    source_id: str = ""
+    number: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.source_id or self.number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PatientRow:
     """A patient to register."""
 
@@ -97,7 +110,7 @@ class VisitRow:
 
     row: int
     source_id: str
-    patient: str  # an id of the old system, or a number of ours
+    patient: PatientRef
     person: Person
     practitioner: str
     service: str
@@ -121,7 +134,7 @@ class PaymentRow:
     received_at: datetime
     received_on: date
     invoice_number: str
-    patient: str
+    patient: PatientRef
     practitioner: str
     reference: str
 
@@ -226,7 +239,7 @@ def _visit(reader: _Reader) -> VisitRow:
     visit = VisitRow(
         row=reader.row,
         source_id=reader.required("appointment_id", _id, ""),
-        patient=reader.required("patient_id", _id, ""),
+        patient=_ref(reader, needed=True),
         person=_person(reader, day, named=False),
         practitioner=reader.required("practitioner", people.clean_name, ""),
         service=reader.text("service", longest=people.LONGEST_NAME),
@@ -256,7 +269,7 @@ def _payment(reader: _Reader) -> PaymentRow:
         received_at=received.instant(rules.zone),
         received_on=day,
         invoice_number=reader.optional("invoice_number", _id, ""),
-        patient=reader.optional("patient_id", _id, ""),
+        patient=_ref(reader, needed=False),
         practitioner=reader.optional("practitioner", people.clean_name, ""),
         reference=reader.text("reference", longest=LONGEST_ID),
     )
@@ -277,6 +290,24 @@ def _id(text: str) -> str:
     if len(text) > LONGEST_ID or not text.isprintable():
         raise InvalidInput(f"an id has at most {LONGEST_ID} characters, all of them visible")
     return text
+
+
+def _ref(reader: _Reader, *, needed: bool) -> PatientRef:
+    ref = PatientRef(
+        source_id=reader.optional("patient_id", _id, ""), number=reader.optional("clinic_number", _number, "")
+    )
+    if needed and not ref:
+        reader.refuse(
+            "patient_id" if reader.layout.has("patient_id") else "clinic_number", "is empty or cannot be used"
+        )
+    return ref
+
+
+def _number(text: str) -> str:
+    found = _CLINIC_NUMBER.fullmatch(text)
+    if not found:
+        raise InvalidInput("this is no number of a patient like P-000123")
+    return f"P-{int(found[1]):06d}"
 
 
 def _no_moment(rules: Rules) -> Moment:

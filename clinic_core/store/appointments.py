@@ -22,6 +22,7 @@ from clinic_core.store.mongo import (
     Stored,
     conflict_key,
     from_document,
+    insert_many,
     reaching,
     stream,
     to_document,
@@ -69,15 +70,26 @@ class Appointments:
                     raise
                 return found
 
-    def add_many(self, appointments: Iterable[Appointment], *, held_since: date = date.min) -> None:
-        """Save many, for imports and the demo; those of days before `held_since` hold nothing any more.
+    def add_many(self, appointments: Iterable[Appointment], *, held_since: date = date.min) -> set[str]:
+        """Save many, for imports and the demo, and return the ids of those whose time is held already.
 
-        Raises pymongo's BulkWriteError when one collides.
+        Those of days before `held_since` hold nothing any more. Those that are there already (same id or import
+        id) stay as they are.
         """
         documents = [_document(a) if a.day >= held_since else _released(_document(a)) for a in appointments]
-        if documents:
+        refused = insert_many(self._collection, documents)
+        return {str(documents[at]["_id"]) for at, key in refused.items() if "holds" in key}
+
+    def holders(self, cells: Iterable[str]) -> dict[str, str]:
+        """Which of these cells are held, and by which appointment."""
+        wanted = sorted(set(cells))
+        held: dict[str, str] = {}
+        for first in range(0, len(wanted), _ASKED_AT_ONCE):
+            part = wanted[first : first + _ASKED_AT_ONCE]
             with reaching():
-                self._collection.insert_many(documents, ordered=False)
+                for document in self._collection.find({"holds": {"$in": part}}, {"holds": 1}):
+                    held |= dict.fromkeys(set(part) & set(document["holds"]), str(document["_id"]))
+        return held
 
     def release(self, before: date) -> int:
         """Forget the holds of days before `before`, which nobody can book any more; how many visits had some."""

@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from clinic_core.domain.encounters import Encounter
 from clinic_core.errors import Conflict
-from clinic_core.store.mongo import Document, IndexModel, from_document, reaching, to_document
+from clinic_core.store.mongo import Document, IndexModel, from_document, insert_many, reaching, to_document
 
 
 class Encounters:
@@ -43,10 +43,8 @@ class Encounters:
         return newer
 
     def add_many(self, encounters: list[Encounter]) -> None:
-        """Save many, for the demo."""
-        if encounters:
-            with reaching():
-                self._collection.insert_many([to_document(e) for e in encounters], ordered=False)
+        """Save many, for the demo; those that are there already stay as they are."""
+        insert_many(self._collection, [to_document(encounter) for encounter in encounters])
 
     def of_patient(self, patient_id: str, *, until: date, most: int = 20) -> list[Encounter]:
         """A patient's notes up to a day, latest first."""

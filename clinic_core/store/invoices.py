@@ -18,7 +18,15 @@ from pymongo.errors import ConnectionFailure, DuplicateKeyError
 
 from clinic_core.domain.billing import OWING, Invoice, InvoiceStatus, Payment
 from clinic_core.errors import AlreadyExists, Conflict, NotFound
-from clinic_core.store.mongo import Document, IndexModel, conflict_key, from_document, reaching, to_document
+from clinic_core.store.mongo import (
+    Document,
+    IndexModel,
+    conflict_key,
+    from_document,
+    insert_many,
+    reaching,
+    to_document,
+)
 
 COUNT_SECONDS = 20.0
 _DRAFT = "draft"
@@ -68,14 +76,31 @@ class Invoices:
                 return found
 
     def add_many(self, invoices: Iterable[Invoice]) -> None:
-        """Save many that are numbered already, for imports and the demo, in their order: a crash leaves no gap.
+        """Save many that are numbered already, for the demo, in their order: a crash leaves no gap.
 
-        Raises pymongo's BulkWriteError at the first one that collides; those before it are saved.
+        Those that are there already (same id) stay as they are; raises AlreadyExists for a number that is taken.
         """
-        documents = [_document(invoice) for invoice in invoices]
-        if documents:
-            with reaching():
-                self._collection.insert_many(documents, ordered=True)
+        left = [_document(invoice) for invoice in invoices]
+        while left:
+            refused = insert_many(self._collection, left, ordered=True)
+            if any("_id" not in key for key in refused.values()):
+                raise AlreadyExists("An invoice with this number exists already.")
+            left = left[min(refused) + 1 :] if refused else []
+
+    def add_history(self, series: str, invoices: Iterable[Invoice]) -> None:
+        """Save invoices of another system under the next numbers of `series`, in their order: a crash leaves no gap.
+
+        Those that are there already (same id or import id) stay as they are. Should somebody else number in the
+        same series meanwhile, the rest take the numbers after theirs.
+        """
+        left = list(invoices)
+        while left:
+            first = self.last_number(series) + 1
+            numbered = [replace(one, series=series, number=first + i) for i, one in enumerate(left)]
+            refused = insert_many(self._collection, [_document(one) for one in numbered], ordered=True)
+            at, key = next(iter(refused.items()), (len(left), {}))
+            self._last[series] = max(first + at - 1, 0)
+            left = left[at:] if "number" in key else left[at + 1 :]
 
     def get(self, invoice_id: str) -> Invoice:
         """One invoice; raises NotFound."""

@@ -12,7 +12,15 @@ from pymongo.errors import DuplicateKeyError
 from clinic_core.domain import search
 from clinic_core.domain.people import Patient
 from clinic_core.errors import AlreadyExists, Conflict, NotFound
-from clinic_core.store.mongo import Document, IndexModel, conflict_key, from_document, reaching, to_document
+from clinic_core.store.mongo import (
+    Document,
+    IndexModel,
+    conflict_key,
+    from_document,
+    insert_many,
+    reaching,
+    to_document,
+)
 
 MOST_FOUND = 50
 
@@ -44,11 +52,13 @@ class Patients:
                     raise AlreadyExists("A patient with this number exists already.") from error
 
     def add_many(self, patients: Iterable[Patient]) -> None:
-        """Save many new patients, for imports and the demo."""
-        documents = [_document(patient) for patient in patients]
-        if documents:
-            with reaching():
-                self._collection.insert_many(documents, ordered=False)
+        """Save many new patients, for imports and the demo; those that are there already (same id) stay as they are.
+
+        Raises AlreadyExists for a number or an import id that another patient has.
+        """
+        refused = insert_many(self._collection, [_document(patient) for patient in patients])
+        if any("_id" not in key for key in refused.values()):
+            raise AlreadyExists("A patient with this number or import id exists already.")
 
     def save(self, patient: Patient) -> Patient:
         """Save a change of the version that was read; raises Conflict when somebody changed it since."""
