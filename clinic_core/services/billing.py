@@ -103,6 +103,12 @@ def get(clinic: Clinic, actor: Actor, invoice_id: str) -> Invoice:
     return _seen(clinic, actor, clinic.invoices.get(invoice_id))
 
 
+def opened(clinic: Clinic, actor: Actor, invoice_id: str) -> WorkItem:
+    """One invoice and whose it is; raises NotFound."""
+    invoice = get(clinic, actor, invoice_id)
+    return WorkItem(invoice=invoice, patient=clinic.patients.get(invoice.patient_id))
+
+
 def find_number(clinic: Clinic, actor: Actor, typed: str) -> Invoice:
     """The invoice of a number as typed: ``INV-2026-00042``, ``inv-2026-42``, or ``42`` of this year's series.
 
