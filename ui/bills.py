@@ -15,9 +15,19 @@ OPENED: Final = "billing.invoice_id"
 _PAGE: Final = Path(__file__).resolve().parent.parent / "pages" / "billing.py"
 
 
+def open_here(invoice_id: str) -> None:
+    """Open that invoice on the billing page, in a callback or before a rerun."""
+    st.session_state[OPENED] = invoice_id
+
+
+def close() -> None:
+    """Back to the list of bills: a callback."""
+    st.session_state.pop(OPENED, None)
+
+
 def go_to_invoice(invoice_id: str) -> NoReturn:
     """Leave for the billing page with that invoice open."""
-    st.session_state[OPENED] = invoice_id
+    open_here(invoice_id)
     st.switch_page(_PAGE)
 
 

@@ -55,7 +55,7 @@ def _save(clinic: Clinic, actor: Actor, wanted: Organization) -> None:
         _NAME,
         wanted,
         write=lambda record: directory.save_organization(clinic, actor, record),
-        latest=lambda: clinic.organization_store.get(wanted.id),
+        latest=lambda: versioned.newest(clinic).organization,
     ):
         forms.done("The clinic's profile is saved.")
 

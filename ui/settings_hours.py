@@ -15,7 +15,7 @@ from clinic_core.domain.people import Practitioner
 from clinic_core.domain.schedules import WEEKDAYS, Absence, Opening, Schedule, parse_openings, show_openings
 from clinic_core.errors import InvalidInput
 from clinic_core.services import directory
-from ui import forms, session, text, versioned
+from ui import forms, session, text, versioned, widgets
 
 _SHOWN_DATE: Final = "%a %-d %b %Y"
 _LABELS: Final = {"weekly": "Weekly hours", "absences": "Absences"}
@@ -101,7 +101,11 @@ def _new_absence(clinic: Clinic, actor: Actor, name: str, base: Schedule) -> Non
     form = forms.form_id(f"{name}.absence")
     with st.form(f"{name}.absence", border=False):
         days = st.date_input(
-            "First and last day", [], min_value=clinic.today(), format="DD/MM/YYYY", key=f"{form}.days"
+            "First and last day",
+            [],
+            min_value=clinic.today(),
+            format=widgets.date_format(clinic.organization()),
+            key=f"{form}.days",
         )
         reason = st.text_input("Reason", key=f"{form}.reason", max_chars=80, placeholder="Leave")
         adding = st.form_submit_button("Add absence", icon=":material/add:")
@@ -125,7 +129,7 @@ def _save(clinic: Clinic, actor: Actor, name: str, wanted: Schedule, *, saved: s
         name,
         wanted,
         write=lambda record: directory.save_schedule(clinic, actor, record),
-        latest=lambda: clinic.schedules.get(wanted.id),
+        latest=lambda: versioned.newest(clinic).schedule(wanted.id),
     ):
         forms.renew(form)
         forms.done(saved)

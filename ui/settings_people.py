@@ -27,7 +27,7 @@ def show(clinic: Clinic, actor: Actor) -> None:
         labels=_LABELS,
         draw=_draw,
         write=lambda record: directory.save_practitioner(clinic, actor, record),
-        latest=clinic.practitioners.get,
+        latest=lambda i: versioned.newest(clinic).practitioners[i],
     )
     fresh = Practitioner(id=forms.form_id(_NAME), name="", version=0)
     form.show(

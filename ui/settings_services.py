@@ -37,7 +37,7 @@ def show(clinic: Clinic, actor: Actor) -> None:
         labels=_LABELS,
         draw=lambda base: _draw(base, view.organization),
         write=lambda record: directory.save_service(clinic, actor, record),
-        latest=clinic.catalogue.get,
+        latest=lambda i: versioned.newest(clinic).services[i],
     )
     fresh = HealthcareService(id=forms.form_id(_NAME), code="", name="", minutes=15, price_minor=0, version=0)
     form.show(chosen or fresh, saved="The service is saved." if chosen else "The service is added.")

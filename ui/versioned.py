@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import streamlit as st
 
+from clinic_core.clinic import Clinic, DirectoryView
 from clinic_core.errors import Conflict
 from ui import forms, session, text
 
@@ -54,6 +55,12 @@ def opened(name: str, latest: R) -> R:
 def key(name: str, field: str, value: object) -> str:
     """The key of a field: it keeps what was typed until the saved `value` is another one."""
     return f"{name}.{field}.{zlib.crc32(repr(value).encode()):08x}"
+
+
+def newest(clinic: Clinic) -> DirectoryView:
+    """The directory as the database has it now."""
+    clinic.forget_directory()
+    return clinic.directory()
 
 
 def save(name: str, mine: R, *, write: Callable[[R], object], latest: Callable[[], R]) -> bool:

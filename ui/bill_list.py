@@ -1,0 +1,192 @@
+"""Which bill? The work that waits, a search by number or patient, and all bills of one patient."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain import people
+from clinic_core.domain.access import Actor
+from clinic_core.domain.billing import Invoice, InvoiceStatus
+from clinic_core.domain.people import Patient
+from clinic_core.errors import InvalidInput, NotFound
+from clinic_core.services import billing, patients
+from ui import bills, forms, session, text, widgets
+from ui.rows import Mark, Row, Step, rows
+
+_PATIENT: Final = "billing.patient"
+_TYPED: Final = "billing.typed"
+_NEW: Final = "billing.new"
+_NUMBER: Final = re.compile(r"\s*(?:\D[^-]*-.*-)?\s*\d{1,6}\s*")  # INV-2026-00042, or 42 of this year
+_MOST_FOUND: Final = 8
+
+
+def show(clinic: Clinic, actor: Actor) -> None:
+    """Draw the search with what it found, or else the work that waits."""
+    patient = st.session_state.get(_PATIENT)
+    if isinstance(patient, Patient):
+        _of_patient(clinic, actor, patient)
+        return
+    typed = st.text_input(
+        "Find a bill",
+        key=_TYPED,
+        type="search",
+        live="250ms",
+        placeholder="Invoice number, or part of the patient's name, phone or number",
+        persist_state="page",
+    )
+    if typed and typed.strip():
+        _found(clinic, actor, typed)
+    else:
+        _worklist(clinic, actor)
+
+
+def _worklist(clinic: Clinic, actor: Actor) -> None:
+    with session.show_errors():
+        work = billing.worklist(clinic, actor)
+        st.subheader(f"To bill ({work.to_bill_count})")
+        if work.to_bill:
+            _bills(clinic, "To bill", work.to_bill, key="billing.drafts", first=True)
+        else:
+            widgets.nothing_here(
+                "No visit waits for its bill. A visit that the doctor finishes appears here.", "task_alt"
+            )
+        _note_cut(work.to_bill, work.to_bill_count)
+        st.subheader(f"To be paid ({work.unpaid_count})")
+        if work.unpaid:
+            _bills(clinic, "To be paid", work.unpaid, key="billing.unpaid", first=not work.to_bill)
+        else:
+            widgets.nothing_here("Nobody owes anything. Issued invoices stay here until they are paid.", "savings")
+        _note_cut(work.unpaid, work.unpaid_count)
+
+
+def _note_cut(shown: Sequence[billing.WorkItem], count: int) -> None:
+    if count > len(shown):
+        st.caption(f"The latest {len(shown)} of {count}. Find an older one by its number or patient.")
+
+
+def _found(clinic: Clinic, actor: Actor, typed: str) -> None:
+    with session.show_errors():
+        invoice = _by_number(clinic, actor, typed) if _NUMBER.fullmatch(typed) else None
+        if invoice is not None:
+            item = billing.opened(clinic, actor, invoice.id)
+            _bills(clinic, "Found", [item], key="billing.numbered", first=True)
+        found = patients.search(clinic, actor, typed)
+        if found:
+            _patients(clinic, found)
+        elif invoice is None:
+            st.caption("Nothing found. Check the number, or try the patient's phone.")
+
+
+def _by_number(clinic: Clinic, actor: Actor, typed: str) -> Invoice | None:
+    try:
+        return billing.find_number(clinic, actor, typed)
+    except (NotFound, InvalidInput):
+        return None  # digits may be a phone or a patient's number as well
+
+
+def _patients(clinic: Clinic, found: Sequence[Patient]) -> None:
+    shown = [
+        Row(
+            id=patient.id,
+            label=patient.name,
+            cells=(
+                patient.name,
+                patient.number,
+                widgets.age_and_sex(patient, clinic.today()),
+                people.show_phone(patient.phone),
+            ),
+            steps=(Step("bills", "Bills"),),
+        )
+        for patient in found[:_MOST_FOUND]
+    ]
+    by_id = {patient.id: patient for patient in found}
+
+    def choose(patient_id: str, _step: str) -> None:
+        st.session_state[_PATIENT] = by_id.get(patient_id)
+
+    rows("Patients found", ("Patient", "Number", "Age", "Phone"), shown, key="billing.patients", on_step=choose)
+    if len(found) > _MOST_FOUND:
+        st.caption(f"{len(found) - _MOST_FOUND} more. Type more of the name, the phone or the number.")
+
+
+def _of_patient(clinic: Clinic, actor: Actor, patient: Patient) -> None:
+    st.button("All bills", icon=":material/arrow_back:", type="tertiary", on_click=_forget_patient)
+    st.subheader(text.plain(patient.name))
+    st.caption(text.plain(widgets.details(patient, clinic.today())))
+    with session.show_errors():
+        found = [billing.WorkItem(invoice=i, patient=patient) for i in billing.of_patient(clinic, actor, patient.id)]
+        if found:
+            _bills(clinic, "Bills", found, key="billing.of_patient")
+        else:
+            widgets.nothing_here(
+                "No bill yet. A finished visit makes one; without a visit, begin one below.", "receipt"
+            )
+        _new_bill(clinic, actor, patient)
+
+
+def _forget_patient() -> None:
+    st.session_state.pop(_PATIENT, None)
+
+
+def _new_bill(clinic: Clinic, actor: Actor, patient: Patient) -> None:
+    with st.form(_NEW):
+        st.markdown("**A bill without a visit**")
+        practitioner = widgets.practitioner_picker(clinic, "billing.new.practitioner")
+        making = st.form_submit_button("New bill", icon=":material/add:")
+    if making and practitioner is not None:
+        with session.show_errors():
+            draft = billing.new_draft(
+                clinic,
+                actor,
+                invoice_id=forms.form_id(_NEW),
+                patient_id=patient.id,
+                practitioner_id=practitioner.id,
+            )
+            forms.renew(_NEW)
+            bills.open_here(draft.id)
+            st.rerun()
+
+
+def _bills(clinic: Clinic, title: str, items: Sequence[billing.WorkItem], *, key: str, first: bool = False) -> None:
+    """One row per bill; `first` makes the first one the next step."""
+    shown = [_row(clinic, item, next_=first and n == 0) for n, item in enumerate(items)]
+    columns = ("Patient", "Number", "Bill", "Day", "With", "", "Amount")
+    rows(title, columns, shown, key=key, on_step=_open, right=("Amount",))
+
+
+def _open(invoice_id: str, _step: str) -> None:
+    bills.open_here(invoice_id)
+
+
+def _row(clinic: Clinic, item: billing.WorkItem, *, next_: bool) -> Row:
+    invoice, patient = item.invoice, item.patient
+    part_paid = bool(invoice.due_minor and invoice.paid_minor)
+    amount = f"{invoice.money(invoice.due_minor)} due" if invoice.due_minor else invoice.money(invoice.total_minor)
+    return Row(
+        id=invoice.id,
+        label=f"{patient.name}, {invoice.label}",
+        cells=(
+            patient.name,
+            patient.number,
+            "" if invoice.status is InvoiceStatus.DRAFT else invoice.label,
+            widgets.short_day(invoice.issued_on or invoice.visited_on or invoice.drafted_on),
+            widgets.practitioner_name(clinic, invoice.practitioner_id),
+            Mark("Part paid", "orange") if part_paid else widgets.BILL[invoice.status],
+            amount,
+        ),
+        steps=(Step("open", _STEPS[invoice.status], primary=next_),),
+        next=next_,
+    )
+
+
+_STEPS: Final = {
+    InvoiceStatus.DRAFT: "Bill",
+    InvoiceStatus.ISSUED: "Take payment",
+    InvoiceStatus.BALANCED: "Open",
+    InvoiceStatus.CANCELLED: "Open",
+}
