@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import streamlit as st
 
 from ui import forms, session, versioned
+from ui.rows import Row, Step, rows
 
 
 class Record(Protocol):
@@ -21,7 +22,7 @@ class Record(Protocol):
 
 
 R = TypeVar("R", bound=Record)
-NEW = ""
+NEW: Final = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +51,9 @@ class RecordForm(Generic[R]):
             )
         if saving:
             with session.show_errors():
-                if versioned.save(name, read(), write=self.write, latest=lambda: self.latest(base.id)):
-                    forms.renew(self.name)
-                    forms.done(saved)
+                versioned.save(name, read(), write=self.write, latest=lambda: self.latest(base.id))
+                forms.renew(self.name)
+                forms.done(saved)
         versioned.show_clash(name, self.labels, write=self.write)
 
 
@@ -63,3 +64,17 @@ def choose(label: str, records: Mapping[str, R], *, show: Callable[[R], str], ne
         label, options, format_func=lambda i: new if i == NEW or i not in records else show(records[i]), key=key
     )
     return records.get(chosen)
+
+
+def listing(title: str, columns: Sequence[str], lines: Sequence[Row], *, key: str, right: Sequence[str] = ()) -> None:
+    """All records as a table whose button "Change" opens one in the form that `choose` draws under the same `key`."""
+
+    def open_(record_id: str, _step: str) -> None:
+        if record_id in {line.id for line in lines}:
+            st.session_state[key] = record_id
+
+    st.subheader(title)
+    rows(title, columns, lines, key=f"{key}.list", on_step=open_, right=right)
+
+
+CHANGE: Final = (Step("change", "Change"),)

@@ -51,13 +51,13 @@ def show(clinic: Clinic, actor: Actor) -> None:
 
 def _save(clinic: Clinic, actor: Actor, wanted: Organization) -> None:
     wanted = replace(wanted, locale=choices.check_locale(wanted.locale))
-    if versioned.save(
+    versioned.save(
         _NAME,
         wanted,
         write=lambda record: directory.save_organization(clinic, actor, record),
         latest=lambda: versioned.newest(clinic).organization,
-    ):
-        forms.done("The clinic's profile is saved.")
+    )
+    forms.done("The clinic's profile is saved.")
 
 
 def _identity(base: Organization) -> dict[str, Any]:

@@ -125,14 +125,14 @@ def _absence(days: object, reason: str) -> Absence:
 
 
 def _save(clinic: Clinic, actor: Actor, name: str, wanted: Schedule, *, saved: str, form: str = "") -> None:
-    if versioned.save(
+    versioned.save(
         name,
         wanted,
         write=lambda record: directory.save_schedule(clinic, actor, record),
         latest=lambda: versioned.newest(clinic).schedule(wanted.id),
-    ):
-        forms.renew(form)
-        forms.done(saved)
+    )
+    forms.renew(form)
+    forms.done(saved)
 
 
 def _shown(absence: Absence) -> str:

@@ -11,8 +11,9 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.people import Practitioner, clean_name
 from clinic_core.services import directory
-from ui import forms, text, versioned
-from ui.record_form import RecordForm, choose
+from ui import forms, versioned
+from ui.record_form import CHANGE, RecordForm, choose, listing
+from ui.rows import Mark, Row
 
 _NAME = "settings.practitioner"
 _LABELS = {"name": "Name", "speciality": "Speciality", "licence": "Licence", "active": "Sees patients"}
@@ -34,8 +35,8 @@ def show(clinic: Clinic, actor: Actor) -> None:
         chosen or fresh, saved="The practitioner is saved." if chosen else "Added. Enter the working hours under Hours."
     )
     if known:
-        st.subheader("All practitioners")
-        st.markdown(text.table(("Name", "Speciality", "Licence", ""), [_row(p) for p in known.values()]))
+        columns = ("Name", "Speciality", "Licence", "")
+        listing("All practitioners", columns, [_row(p) for p in known.values()], key=_NAME)
     else:
         st.info("Nobody sees patients yet: add the first practitioner above, then enter the working hours under Hours.")
 
@@ -62,10 +63,11 @@ def _label(practitioner: Practitioner) -> str:
     return practitioner.name if practitioner.active else f"{practitioner.name} (not active)"
 
 
-def _row(practitioner: Practitioner) -> tuple[str, str, str, str]:
-    return (
-        text.plain(practitioner.name),
-        text.plain(practitioner.speciality),
-        text.plain(practitioner.licence),
-        "" if practitioner.active else ":gray-badge[not active]",
+def _row(practitioner: Practitioner) -> Row:
+    left = Mark("Not active") if not practitioner.active else ""
+    return Row(
+        id=practitioner.id,
+        label=practitioner.name,
+        cells=(practitioner.name, practitioner.speciality, practitioner.licence, left),
+        steps=CHANGE,
     )

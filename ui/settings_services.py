@@ -14,10 +14,12 @@ from clinic_core.domain.appointments import CELL_MINUTES, LONGEST_MINUTES
 from clinic_core.domain.organization import HealthcareService, Organization
 from clinic_core.domain.people import clean_name
 from clinic_core.services import directory
-from ui import forms, text, versioned
-from ui.record_form import RecordForm, choose
+from ui import forms, versioned
+from ui.record_form import CHANGE, RecordForm, choose, listing
+from ui.rows import Mark, Row
 
 _NAME = "settings.service"
+_NUMBERS = ("Minutes", "Price", "Tax")
 _LABELS = {
     "code": "Code",
     "name": "Name",
@@ -42,10 +44,8 @@ def show(clinic: Clinic, actor: Actor) -> None:
     fresh = HealthcareService(id=forms.form_id(_NAME), code="", name="", minutes=15, price_minor=0, version=0)
     form.show(chosen or fresh, saved="The service is saved." if chosen else "The service is added.")
     if view.services:
-        st.subheader("All services")
-        head = ("Code", "Name", "Minutes", "Price", "Tax", "")
-        rows = [_row(service, view.organization) for service in view.services.values()]
-        st.markdown(text.table(head, rows, right=(2, 3, 4)))
+        lines = [_row(service, view.organization) for service in view.services.values()]
+        listing("All services", ("Name", "Code", *_NUMBERS, ""), lines, key=_NAME, right=_NUMBERS)
     else:
         st.info("Nothing can be booked yet: add the first service above, for example a consultation of 15 minutes.")
 
@@ -91,12 +91,17 @@ def _label(service: HealthcareService) -> str:
     return f"{service.code} · {service.name}" + ("" if service.active else " (not offered)")
 
 
-def _row(service: HealthcareService, clinic: Organization) -> tuple[str, ...]:
-    return (
-        text.plain(service.code),
-        text.plain(service.name),
-        str(service.minutes),
-        text.plain(clinic.money(service.price_minor)),
-        f"{money.show_percent(service.tax_basis_points)} %",
-        "" if service.active else ":gray-badge[not offered]",
+def _row(service: HealthcareService, clinic: Organization) -> Row:
+    return Row(
+        id=service.id,
+        label=service.name,
+        cells=(
+            service.name,
+            service.code,
+            str(service.minutes),
+            clinic.money(service.price_minor),
+            f"{money.show_percent(service.tax_basis_points)} %",
+            "" if service.active else Mark("Not offered"),
+        ),
+        steps=CHANGE,
     )

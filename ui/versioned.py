@@ -63,18 +63,17 @@ def newest(clinic: Clinic) -> DirectoryView:
     return clinic.directory()
 
 
-def save(name: str, mine: R, *, write: Callable[[R], object], latest: Callable[[], R]) -> bool:
-    """Write `mine`; False when the person has to choose first, which `show_clash` asks."""
+def save(name: str, mine: R, *, write: Callable[[R], object], latest: Callable[[], R]) -> None:
+    """Write `mine`. When the person has to choose first, the run begins anew and `show_clash` asks."""
     try:
         write(mine)
     except Conflict:
         clash = merge(st.session_state[_BASE + name], mine, latest())
         if clash.both:
             st.session_state[_CLASH + name] = clash
-            return False
+            st.rerun()
         write(clash.merged)
     _close(name)
-    return True
 
 
 def show_clash(name: str, labels: Mapping[str, str], *, write: Callable[[Any], object]) -> None:
