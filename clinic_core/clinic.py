@@ -20,7 +20,7 @@ from pymongo.database import Database
 from clinic_core.domain import clock
 from clinic_core.domain.access import Actor
 from clinic_core.domain.audit import AuditEvent
-from clinic_core.domain.ids import new_id
+from clinic_core.domain.ids import derived_id, new_id
 from clinic_core.domain.organization import HealthcareService, Organization
 from clinic_core.domain.people import Practitioner
 from clinic_core.domain.schedules import Schedule
@@ -76,10 +76,21 @@ class AuditTrail:
         self._known: set[str] = set()
 
     def record(
-        self, actor: Actor, action: str, record_id: str = "", *, patient_id: str | None = None, **detail: str
+        self,
+        actor: Actor,
+        action: str,
+        record_id: str = "",
+        *,
+        patient_id: str | None = None,
+        once: str = "",
+        **detail: str,
     ) -> None:
-        """Write that `actor` did `action` to a record. `detail` holds codes and numbers only."""
-        self.store.add(self._event(new_id(), actor, action, record_id, patient_id, detail))
+        """Write that `actor` did `action` to a record. `detail` holds codes and numbers only.
+
+        Where `once` names the very change, as by id and version, writing it again adds no second line.
+        """
+        key = derived_id("audit", f"{action}:{once}") if once else new_id()
+        self.store.add(self._event(key, actor, action, record_id=record_id, patient_id=patient_id, detail=detail))
 
     def record_read(self, actor: Actor, action: str, record_id: str, *, patient_id: str | None = None) -> None:
         """Write that `actor` saw a record, once an hour however often the screen is drawn."""
@@ -87,13 +98,20 @@ class AuditTrail:
         key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
         if key in self._known:
             return
-        self.store.add(self._event(key, actor, action, record_id, patient_id, {}))
+        self.store.add(self._event(key, actor, action, record_id=record_id, patient_id=patient_id, detail={}))
         if len(self._known) >= _READS_REMEMBERED:
             self._known.clear()
         self._known.add(key)
 
     def _event(
-        self, key: str, actor: Actor, action: str, record_id: str, patient_id: str | None, detail: Mapping[str, str]
+        self,
+        key: str,
+        actor: Actor,
+        action: str,
+        *,
+        record_id: str,
+        patient_id: str | None,
+        detail: Mapping[str, str],
     ) -> AuditEvent:
         return AuditEvent(
             id=key,

@@ -9,7 +9,7 @@ yet in that month's block). The indexes are sparse, not partial: the embedded se
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pymongo import ReturnDocument
@@ -21,10 +21,12 @@ from clinic_core.errors import AlreadyExists, Conflict, NotFound
 from clinic_core.store.mongo import (
     Document,
     IndexModel,
+    Stored,
     conflict_key,
     from_document,
     insert_many,
     reaching,
+    stream,
     to_document,
 )
 
@@ -129,11 +131,24 @@ class Invoices:
         found.sort(key=lambda i: (i.status is not InvoiceStatus.CANCELLED, i.drafted_at))
         return {invoice.appointment_id: invoice for invoice in found if invoice.appointment_id is not None}
 
+    def statuses_of_appointments(self, appointment_ids: Iterable[str]) -> dict[str, tuple[str, InvoiceStatus]]:
+        """Appointment id -> id and status of the invoice that `of_appointments` gives, without reading it whole."""
+        wanted = {"appointment_id": {"$in": sorted(set(appointment_ids))}}
+        fields = {"appointment_id": 1, "status": 1, "drafted_at": 1}
+        with reaching():
+            found = list(self._collection.find(wanted, fields))
+        found.sort(key=lambda d: (d["status"] != InvoiceStatus.CANCELLED.value, d["drafted_at"]))
+        return {str(d["appointment_id"]): (str(d["_id"]), InvoiceStatus(d["status"])) for d in found}
+
     def of_patient(self, patient_id: str, *, most: int = 100) -> list[Invoice]:
         """A patient's invoices, latest first."""
         with reaching():
             found = self._collection.find({"patient_id": patient_id}).sort("drafted_at", -1).limit(most)
             return [_invoice(document) for document in found]
+
+    def every(self) -> Iterator[Stored[Invoice]]:
+        """All of them in no order, one batch in memory, for checks."""
+        return stream(self._collection, Invoice, {})
 
     def by_source_ids(self, source_ids: Iterable[str]) -> dict[str, str]:
         """Import id -> invoice id of those that are there."""
