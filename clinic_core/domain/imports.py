@@ -43,7 +43,9 @@ class Layout:
 
     def column(self, name: str) -> str:
         """What the file calls one of our fields."""
-        return self.header[self.columns[name]] if name in self.columns else f"{name} (set)"
+        if name in self.columns:
+            return self.header[self.columns[name]]
+        return f"{name} (set)" if name in self.constants else name
 
     def has(self, name: str) -> bool:
         """Whether the field gets a value."""
