@@ -8,7 +8,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from clinic_core import logs, process
-from ui.errors import show_unexpected
+from ui.errors import keep_error_texts_out_of_the_log, show_unexpected
 from web.auth import Auth
 from web.gate import Gate
 from web.headers import SecurityHeaders
@@ -17,6 +17,7 @@ from web.warm import lifespan
 
 settings = process.settings()
 logs.configure(settings, process="app")
+keep_error_texts_out_of_the_log()
 
 # The script lies in ui/ and not beside pages/: Streamlit would serve a pages/ folder next to its script by itself,
 # without running the script, to the first visitor of every new process.

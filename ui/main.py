@@ -13,11 +13,12 @@ from ui.navigation import PAGES, Screen, landing, open_to
 
 ROOT = Path(__file__).resolve().parent.parent
 ICON = str(ROOT / "ui" / "assets" / "icon.svg")
+SIDEBAR_PIXELS = 230
 
 
 def main() -> None:
     """One run of the app."""
-    st.set_page_config(page_title="Clinic", page_icon=ICON, layout="wide", initial_sidebar_state="auto")
+    st.set_page_config(page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_PIXELS)
     with session.granted() as actor:
         clinic = session.the_clinic()
         mine = open_to(actor)
@@ -26,7 +27,7 @@ def main() -> None:
         chosen = st.navigation([start, *declared.values()], position="sidebar", expanded=True)
         st.logo(ICON, size="large")
         with st.sidebar:
-            st.caption(f"**{_plain(clinic.organization().name)}**  \n{_plain(actor.name)} · {actor.role}")
+            st.markdown(f"**{_plain(clinic.organization().name)}**  \n:small[{_plain(actor.name)} · {actor.role}]")
             st.button("Sign out", icon=":material/logout:", on_click=session.sign_out, key="sign_out", width="stretch")
         chosen.run()
 

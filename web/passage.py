@@ -46,9 +46,9 @@ def local_page(wanted: str | None) -> str:
 
     Browsers read ``//host``, ``/\\host`` and addresses with line breaks or tabs in them as another host.
     """
-    if not wanted or not wanted.startswith("/") or not wanted.isprintable() or "\\" in unquote(wanted):
+    if not wanted or not wanted.startswith("/") or not wanted.isprintable():
         return "/"
-    parts = urlsplit(wanted)
-    if parts.scheme or parts.netloc or unquote(parts.path).startswith("//"):
+    plain = unquote(wanted)
+    if plain.startswith("//") or "\\" in plain:
         return "/"
-    return wanted if passage(unquote(parts.path)) is Passage.PAGE else "/"
+    return wanted if passage(unquote(urlsplit(wanted).path)) is Passage.PAGE else "/"

@@ -30,8 +30,8 @@ _TOKEN_BYTES: Final = 32
 _LONGEST_TOKEN: Final = 128
 
 REFUSED: Final = (
-    "That username and password do not match, or there were too many attempts. "
-    "Check both; after five wrong attempts wait 15 minutes, or ask an administrator to reset your password."
+    "The username or password is wrong, or there were too many attempts. "
+    "After five wrong ones wait 15 minutes, or ask an administrator for a new password."
 )
 
 
