@@ -42,7 +42,7 @@ def add(
         created_at=clinic.now(),
     )
     clinic.users.add(user)
-    clinic.audit.record(actor, "user.write", user.id)
+    clinic.audit.record(actor, "user.write", user.id, change="added")
     return user
 
 
@@ -71,20 +71,21 @@ def change(
     _check_role(clinic, role, practitioner_id)
     if role is not user.role:
         _keep_an_admin(clinic, actor, user)
-    return _save(clinic, actor, replace(user, name=people.clean_name(name), role=role, practitioner_id=practitioner_id))
+    changed = replace(user, name=people.clean_name(name), role=role, practitioner_id=practitioner_id)
+    return _save(clinic, actor, changed, "changed")
 
 
 def disable(clinic: Clinic, actor: Actor, user: User) -> User:
     """Stop the user from signing in and end what they have open, both by one write."""
     access.require(actor, "user.write")
     _keep_an_admin(clinic, actor, user)
-    return _save(clinic, actor, replace(user, active=False, epoch=user.epoch + 1))
+    return _save(clinic, actor, replace(user, active=False, epoch=user.epoch + 1), "disabled")
 
 
 def enable(clinic: Clinic, actor: Actor, user: User) -> User:
     """Let the user sign in again, with the password they had."""
     access.require(actor, "user.write")
-    return _save(clinic, actor, replace(user, active=True))
+    return _save(clinic, actor, replace(user, active=True), "enabled")
 
 
 def reset_password(
@@ -98,12 +99,18 @@ def reset_password(
     """Set a new password and end every session that began with the old one, both by one write."""
     access.require(actor, "user.write")
     hashed = hasher(check_new_password(password, username=user.username))
-    return _save(clinic, actor, replace(user, password_hash=hashed, epoch=user.epoch + 1))
+    return _save(clinic, actor, replace(user, password_hash=hashed, epoch=user.epoch + 1), "password")
 
 
-def _save(clinic: Clinic, actor: Actor, user: User) -> User:
+def end_sessions(clinic: Clinic, actor: Actor, user: User) -> User:
+    """Sign the user out of every browser; they can sign in again with the password they have."""
+    access.require(actor, "user.write")
+    return _save(clinic, actor, replace(user, epoch=user.epoch + 1), "signed-out")
+
+
+def _save(clinic: Clinic, actor: Actor, user: User, change: str) -> User:
     saved = clinic.users.save(user)
-    clinic.audit.record(actor, "user.write", user.id)
+    clinic.audit.record(actor, "user.write", user.id, change=change)
     return saved
 
 
