@@ -129,6 +129,17 @@ def check_birth_date(born: date | None, today: date) -> date | None:
     return born
 
 
+def check_contact(patient: Patient) -> None:
+    """Raise InvalidInput where reminders are wanted in a way there is no address for.
+
+    Text messages are what nobody chose: without a phone they are simply not sent.
+    """
+    if patient.contact_by is ContactBy.EMAIL and not patient.email:
+        raise InvalidInput("Give an e-mail address, or choose another way to remind this patient.", field="email")
+    if patient.contact_by is ContactBy.WHATSAPP and not patient.phone:
+        raise InvalidInput("Give a phone number, or choose another way to remind this patient.", field="phone")
+
+
 def likely_same(a: Patient, b: Patient) -> bool:
     """Whether two records look like one person: a shared phone, or equal birth dates, and a shared name word."""
     if not set(search.words(a.name)) & set(search.words(b.name)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -10,7 +11,16 @@ from pymongo.errors import DuplicateKeyError
 
 from clinic_core.domain.encounters import Encounter
 from clinic_core.errors import Conflict
-from clinic_core.store.mongo import Document, IndexModel, from_document, insert_many, reaching, to_document
+from clinic_core.store.mongo import (
+    Document,
+    IndexModel,
+    Stored,
+    from_document,
+    insert_many,
+    reaching,
+    stream,
+    to_document,
+)
 
 
 class Encounters:
@@ -45,6 +55,10 @@ class Encounters:
     def add_many(self, encounters: list[Encounter]) -> None:
         """Save many, for the demo; those that are there already stay as they are."""
         insert_many(self._collection, [to_document(encounter) for encounter in encounters])
+
+    def every(self) -> Iterator[Stored[Encounter]]:
+        """All of them in no order, one batch in memory, for checks."""
+        return stream(self._collection, Encounter, {})
 
     def of_patient(self, patient_id: str, *, until: date, most: int = 20) -> list[Encounter]:
         """A patient's notes up to a day, latest first."""

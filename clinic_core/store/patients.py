@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pymongo.database import Database
@@ -15,10 +15,12 @@ from clinic_core.errors import AlreadyExists, Conflict, NotFound
 from clinic_core.store.mongo import (
     Document,
     IndexModel,
+    Stored,
     conflict_key,
     from_document,
     insert_many,
     reaching,
+    stream,
     to_document,
 )
 
@@ -87,6 +89,22 @@ class Patients:
         with reaching():
             document = self._collection.find_one({"number": number})
         return None if document is None else _patient(document)
+
+    def by_phone(self, phone: str) -> list[Patient]:
+        """Everybody who shares a phone in E.164, by number."""
+        with reaching():
+            found = [_patient(document) for document in self._collection.find({"phone": phone})]
+        return sorted(found, key=lambda patient: patient.number)
+
+    def existing(self, patient_ids: Iterable[str]) -> set[str]:
+        """Those of the ids that belong to a patient."""
+        with reaching():
+            found = self._collection.find({"_id": {"$in": sorted(set(patient_ids))}}, {"_id": 1})
+            return {str(document["_id"]) for document in found}
+
+    def every(self) -> Iterator[Stored[Patient]]:
+        """All of them in no order, one batch in memory, for checks."""
+        return stream(self._collection, Patient, {})
 
     def by_source_ids(self, source_ids: Iterable[str]) -> dict[str, str]:
         """Import id -> patient id of those that are there."""
