@@ -1,0 +1,1 @@
+"""PDFs: pure functions of their arguments, byte-identical for equal arguments."""

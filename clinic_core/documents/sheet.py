@@ -1,0 +1,262 @@
+"""A sheet of paper: fpdf2 with the shipped fonts, any script, and the same bytes for the same content.
+
+Import it inside the function that renders: fpdf2 takes half a second to load.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from fpdf import FPDF
+from fpdf.bidi import BidiParagraph, auto_detect_base_direction
+from fpdf.enums import TextDirection
+from fpdf.fonts import FontFace, TTFFont
+from fpdf.line_break import Fragment
+
+from clinic_core.documents import fonts
+from clinic_core.documents.style import INK, MUTED, RULE, Colour, Column
+from clinic_core.domain.billing import Party
+
+_UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
+_PAPERS: Final = {"A4": (210.0, 297.0), "A5": (148.0, 210.0)}  # mm, ISO 216
+
+
+class _ShapedRun(Fragment):
+    """Text of a script whose signs are not drawn in the order they are written: the PDF says beside it what it reads.
+
+    Not so for right-to-left text, which readers turn round by themselves: poppler would turn this round, too.
+    """
+
+    def render_pdf_text(self, *placed: Any, **named: Any) -> str:
+        drawn = super().render_pdf_text(*placed, **named)
+        if self.fragment_direction == TextDirection.RTL:
+            return drawn
+        written = ("\ufeff" + self.string).encode("utf-16-be").hex().upper()
+        return f"/Span <</ActualText <{written}>>> BDC {drawn} EMC"
+
+
+class Sheet(FPDF):
+    """Pages with a footer; text of any script falls to the font that has it.
+
+    Args:
+        paper: "A4" or "A5".
+        title: For the PDF's metadata and the footer; never a patient's name.
+        author: The clinic.
+        created_at: An instant that belongs to the content: rendering again later gives the same bytes.
+        landscape: Whether the long side lies at the top.
+    """
+
+    def __init__(self, *, paper: str, title: str, author: str, created_at: datetime, landscape: bool = False) -> None:
+        super().__init__(orientation="landscape" if landscape else "portrait", unit="mm", format=_PAPERS[paper])
+        self._title = title
+        self.set_title(title)
+        self.set_author(author)
+        self.set_creator("clinic")
+        self.set_producer("clinic")
+        self.set_lang("en")
+        self.set_creation_date(created_at)
+        for style, file in fonts.BASE_FILES.items():
+            self.add_font(fonts.BASE, style, file)
+        self.set_text_shaping(True)
+        self.alias_nb_pages("")  # nothing that a person typed stands for the number of pages
+        margin = 14 if paper == "A5" else 18
+        self.set_margins(margin, margin, margin)
+        self.set_auto_page_break(True, margin + 6)
+        self.pen()
+        self.add_page()
+
+    def pen(self, size: float = 9.5, *, bold: bool = False, color: Colour = INK) -> None:
+        """How the next text looks; `size` in points."""
+        self.set_font(fonts.BASE, "B" if bold else "", size)
+        self.set_text_color(*color)
+
+    def line_of(self, text: str, *, width: float = 0, align: str = "L", height: float | None = None) -> None:
+        """Text that wraps within `width` mm (0: to the right margin); the next text begins below it, same x."""
+        line = height or self.font_size * 1.35
+        for paragraph in text.splitlines() or [""]:  # each has its own direction
+            self.multi_cell(width, line, paragraph, align=align, new_x="LEFT", new_y="NEXT")
+
+    def labelled(self, label: str, lines: Sequence[str], *, width: float) -> None:
+        """A small grey label with lines under it, at the present place."""
+        self.pen(8, color=MUTED)
+        self.line_of(label, width=width)
+        for number, text in enumerate(line for line in lines if line):
+            self.pen(11 if number == 0 else 9.5)
+            self.line_of(text, width=width)
+
+    def letterhead(self, issuer: Party, title: str, number: str) -> None:
+        """Who issues it on the left, what it is on the right; the next text begins below both."""
+        top, half = self.y, self.epw / 2
+        self.pen(15, bold=True)
+        self.line_of(issuer.name, width=half)
+        self.pen(9, color=MUTED)
+        tax_id = f"Tax ID {issuer.tax_id}" if issuer.tax_id else ""
+        for text in (issuer.address, issuer.phone, tax_id):
+            if text:
+                self.line_of(text, width=half)
+        bottom = self.y
+        self.set_xy(self.l_margin + half, top)
+        self.pen(17, bold=True)
+        self.line_of(title, width=half, align="R")
+        self.pen(11)
+        self.line_of(number, width=half, align="R")
+        self.set_xy(self.l_margin, max(bottom, self.y) + 3)
+        self.rule()
+
+    def rule(self, *, after: float = 4) -> None:
+        """A thin line across the page, and some room."""
+        self.set_draw_color(*RULE)
+        self.set_line_width(0.2)
+        self.line(self.l_margin, self.y, self.w - self.r_margin, self.y)
+        self.set_xy(self.l_margin, self.y + after)
+
+    def grid(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+        """A table with lines between its rows; the headings are repeated on each page."""
+        self.pen(9.5)
+        self.set_draw_color(*RULE)
+        with self.table(
+            col_widths=tuple(column.width for column in columns),
+            text_align=tuple(column.align for column in columns),
+            headings_style=FontFace(emphasis="", color=MUTED, size_pt=8),
+            borders_layout="HORIZONTAL_LINES",
+            line_height=self.font_size * 1.35,
+            padding=(1.3, 1, 1.3, 1),
+            v_align="TOP",
+        ) as table:
+            table.row([column.heading for column in columns])
+            for row in rows:
+                table.row(row)
+
+    def sums(self, rows: Sequence[tuple[str, str, bool]], *, width: float) -> None:
+        """Labels and amounts at the right edge; the flag makes a row bold, with a line above."""
+        for label, amount, strong in rows:
+            self.set_x(self.w - self.r_margin - width)
+            self.pen(11 if strong else 9.5, bold=strong)
+            self.set_draw_color(*RULE)
+            border = "T" if strong else ""
+            height = self.font_size * (1.9 if strong else 1.55)
+            self.cell(width * 0.6, height, label, border=border)
+            self.cell(width * 0.4, height, amount, border=border, align="R", new_x="LMARGIN", new_y="NEXT")
+
+    def finished(self) -> bytes:
+        """The PDF, with the title and the page's number at the foot of each page."""
+        self.set_auto_page_break(False)
+        for page in range(1, self.pages_count + 1):
+            self.page = page
+            self.set_xy(self.l_margin, -14)
+            self.pen(8, color=MUTED)
+            self.cell(self.epw / 2, 5, self._title)
+            self.cell(self.epw / 2, 5, f"Page {page} of {self.pages_count}", align="R")
+        return bytes(self.output())
+
+    def normalize_text(self, text: str) -> str:
+        """What can be drawn of a text: composed characters, no control codes, a sign in place of the unknown."""
+        composed = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\t", " "))
+        return "".join(self._drawable(char) for char in composed)
+
+    def _drawable(self, char: str) -> str:
+        if char == "\n" or self._has(fonts.BASE, char):
+            return char
+        family = self._script(char)
+        if family is not None and self._has(family, char):
+            return char
+        category = unicodedata.category(char)
+        if category == "Zs":
+            return " "
+        if char in _JOINERS:
+            return char
+        return "" if category[0] == "C" or char in _SELECTORS else _UNKNOWN
+
+    def _preload_bidirectional_text(self, text: str, markdown: bool) -> Sequence[Fragment]:
+        """Split a text into runs of one direction, in an order that fpdf2 then shows as Unicode's rules ask.
+
+        fpdf2 alone gives a joiner the direction of the paragraph, which tears a Persian name in a Latin line, and
+        shows a number that follows a right-to-left word of a left-to-right line on the wrong side of it.
+        """
+        if self.text_shaping is None:
+            return super()._preload_bidirectional_text(text, markdown)
+        base = auto_detect_base_direction(text)
+        self.text_shaping["paragraph_direction"] = base
+        found: list[Fragment] = []
+        for level, part in _in_order(_levels(text, base), base):
+            self.text_shaping["fragment_direction"] = TextDirection.RTL if level % 2 else TextDirection.LTR
+            found.extend(self._preload_font_styles(part, markdown))
+        return tuple(found)
+
+    def _parse_chars(self, text: str, markdown: bool, **_: Any) -> Iterator[Fragment]:
+        """Split a text into runs of one font each.
+
+        fpdf2's own split asks per character, which tears a joiner or a mark from its word and so breaks shaping.
+        """
+        for family, run in self._runs(text):
+            state = self._get_current_graphics_state()
+            if family == fonts.BASE:
+                yield Fragment(run, state, self.k)
+            else:
+                state.font_family, state.font_style, state.current_font = family, "", self.fonts[family]
+                yield _ShapedRun(run, state, self.k)
+
+    def _runs(self, text: str) -> Iterator[tuple[str, list[str]]]:
+        family, run = fonts.BASE, list[str]()
+        for char in text:
+            wanted = self._family(char, after=family)
+            if wanted != family and run:
+                yield family, run
+                run = []
+            family = wanted
+            run.append(char)
+        if run:
+            yield family, run
+
+    def _family(self, char: str, *, after: str) -> str:
+        """The font of a character; spaces, joiners and marks stay in the font of the word before them."""
+        clings = char in _JOINERS or char == " " or unicodedata.combining(char) > 0
+        if clings and after != fonts.BASE and self._has(after, char):
+            return after
+        if self._has(fonts.BASE, char) or char == "\n":
+            return fonts.BASE
+        return self._script(char) or after
+
+    def _script(self, char: str) -> str | None:
+        family = fonts.script_font(char)
+        if family is not None and family not in self.fonts:
+            self.add_font(family, "", fonts.FOLDER / fonts.FILES[family])
+        return family
+
+    def _has(self, family: str, char: str) -> bool:
+        font = self.fonts.get(family)
+        return isinstance(font, TTFFont) and ord(char) in font.cmap
+
+
+_JOINERS: Final = frozenset("\u200c\u200d")  # zero-width non-joiner and joiner
+_SELECTORS: Final = frozenset(chr(code) for code in range(0xFE00, 0xFE10))
+
+
+def _levels(text: str, base: TextDirection) -> list[tuple[int, str]]:
+    """Runs of equal embedding level (UAX #9), as written; a joiner has the level of what it follows."""
+    runs: list[tuple[int, str]] = []
+    for char in BidiParagraph(text=text, base_direction=base, preserve_bn_chars=True).get_characters():
+        level = runs[-1][0] if runs and char.character in _JOINERS else char.embedding_level
+        if runs and runs[-1][0] == level:
+            runs[-1] = (level, runs[-1][1] + char.character)
+        else:
+            runs.append((level, char.character))
+    return runs
+
+
+def _in_order(runs: list[tuple[int, str]], base: TextDirection) -> list[tuple[int, str]]:
+    """The runs as fpdf2 wants them: it turns round a right-to-left paragraph, but nothing inside another one."""
+    if base == TextDirection.RTL:
+        return runs
+    placed: list[tuple[int, str]] = []
+    inside: list[tuple[int, str]] = []
+    for run in runs:
+        if run[0]:
+            inside.insert(0, run)
+        else:
+            placed += [*inside, run]
+            inside = []
+    return placed + inside
