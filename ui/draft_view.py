@@ -153,7 +153,7 @@ def _discount(work: _Work, preview: Invoice) -> None:
             with session.show_errors():
                 off = invoice_lines.discount(typed, preview)
                 work.redraw(invoice_lines.columns(rules.spread_discount(preview.lines, off), preview.currency))
-                st.rerun(scope="fragment")
+                st.rerun()
 
 
 def _preview(clinic: Clinic, invoice: Invoice, lines: list[LineItem]) -> Invoice:

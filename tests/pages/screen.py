@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,10 @@ def fill(page: AppTest, **values: Any) -> None:
 
 
 def said(page: AppTest) -> str:
-    """Everything that the page says, for a look at what it must or must not hold."""
+    """Everything that the page says, as it is read: without the backslashes that keep text from being Markdown."""
     kinds = ("markdown", "caption", "info", "warning", "error", "success", "toast", "subheader", "title")
-    return "\n".join(str(element.value) for kind in kinds for element in getattr(page, kind))
+    found = (str(element.value) for kind in kinds for element in getattr(page, kind))
+    return re.sub(r"\\([^\w\s])", r"\1", "\n".join(found))
 
 
 def errors(page: AppTest) -> list[str]:
