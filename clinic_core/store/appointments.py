@@ -7,7 +7,8 @@ month's block carries `unfolded: true` (see `store/facts.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -28,12 +29,16 @@ from clinic_core.store.mongo import (
     to_document,
 )
 
+LAST_VISIT_SECONDS = 60.0
+_DAYS_KEPT = 7
+
 
 class Appointments:
     """The `appointments` collection."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._collection = database["appointments"]
+        self._last_visits = _LastVisits()
 
     def create_indexes(self) -> None:
         """No overlap of any resource; the day; a patient's visits; import id; what is held or not folded yet.
@@ -142,9 +147,22 @@ class Appointments:
             return [_appointment(document) for document in found]
 
     def last_visits(self, patient_ids: Iterable[str], *, before: date) -> dict[str, date]:
-        """Patient id -> the day of the last visit that took place before a day, in one query."""
+        """Patient id -> the day of the last visit that took place before a day, at most a minute old.
+
+        Read in one query for those not asked about in that minute: it takes all visits of each, while what it
+        tells changes only when somebody catches up on an earlier day.
+        """
+        wanted = set(patient_ids)
+        known = self._last_visits.known(before, wanted)
+        missing = wanted - known.keys()
+        if missing:
+            found = self._read_last_visits(missing, before)
+            known = {**known, **self._last_visits.keep(before, {one: found.get(one) for one in missing})}
+        return {patient_id: last for patient_id, last in known.items() if last is not None}
+
+    def _read_last_visits(self, patient_ids: Iterable[str], before: date) -> dict[str, date]:
         wanted = {
-            "patient_id": {"$in": sorted(set(patient_ids))},
+            "patient_id": {"$in": sorted(patient_ids)},
             "status": AppointmentStatus.FULFILLED.value,
             "day": {"$lt": before.isoformat()},
         }
@@ -203,6 +221,26 @@ class Appointments:
         held = conflict_key(error).get("holds")
         document = self._collection.find_one({"holds": held}, {"_id": 1})
         return "" if document is None else str(document["_id"])
+
+
+class _LastVisits:
+    """The last visits read in the past minute, for the few days whose boards are looked at. Shared and read-only."""
+
+    def __init__(self) -> None:
+        self._days: dict[date, tuple[float, Mapping[str, date | None]]] = {}
+
+    def known(self, before: date, patient_ids: set[str]) -> dict[str, date | None]:
+        until, last = self._days.get(before, (0.0, {}))
+        return {one: last[one] for one in patient_ids if one in last} if time.monotonic() < until else {}
+
+    def keep(self, before: date, found: Mapping[str, date | None]) -> Mapping[str, date | None]:
+        until, last = self._days.get(before, (0.0, {}))
+        now = time.monotonic()
+        fresh = now < until
+        others = {day: kept for day, kept in list(self._days.items())[-_DAYS_KEPT:] if day != before}
+        merged = {**last, **found} if fresh else dict(found)
+        self._days = {**others, before: (until if fresh else now + LAST_VISIT_SECONDS, merged)}
+        return found
 
 
 _OPTIONAL = ("holds", "held_on", "room_id", "cancel_reason", "source_id")
