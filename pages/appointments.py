@@ -1,0 +1,33 @@
+"""The calendar: who is booked with whom, what is free; book, move and cancel."""
+
+import streamlit as st
+
+from ui import booking, calendar, forms, session, visit_drawer, widgets
+
+clinic, actor = session.open_page("Appointments", action="appointment.book")
+forms.show_done()
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    day = widgets.day_picker(clinic, "calendar.day")
+    st.button(
+        "Book",
+        key="calendar.book",
+        icon=":material/add:",
+        type="primary",
+        shortcut="B",
+        on_click=booking.begin,
+        help="Book without choosing a time first.",
+    )
+    look = st.segmented_control(
+        "View",
+        (calendar.GRID, calendar.TABLE),
+        default=calendar.GRID,
+        required=True,
+        key="calendar.look",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+
+calendar.show(day, widgets.practitioner_filter(clinic, "calendar.only"), look)
+visit_drawer.show()
+booking.show()
