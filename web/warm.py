@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import importlib
 import logging
+import pkgutil
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any, Final
 
+import clinic_core.services
+import ui
 from clinic_core import process
 from clinic_core.errors import Unavailable
 from clinic_core.services import passwords
@@ -28,7 +31,7 @@ _log = logging.getLogger(__name__)
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Import ahead, leave what is imported out of every later garbage collection, collect apart from the runs."""
-    for name in _FIRST:
+    for name in (*_FIRST, *_of_ours()):
         importlib.import_module(name)
     _settle()
     stop = threading.Event()
@@ -37,6 +40,13 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
+
+
+def _of_ours() -> list[str]:
+    """What the pages import; the router is no module but Streamlit's script."""
+    packages = {"ui": ui.__path__, "clinic_core.services": clinic_core.services.__path__}
+    names = [f"{name}.{module.name}" for name, path in packages.items() for module in pkgutil.iter_modules(path)]
+    return [name for name in names if name != "ui.main"]
 
 
 def _look_after(stop: threading.Event) -> None:
