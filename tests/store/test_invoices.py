@@ -1,0 +1,458 @@
+"""The invoice store against a real server: numbers without gaps, exact payments, repeated and lost writes."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from pymongo.errors import AutoReconnect
+
+from clinic_core.domain.billing import Invoice, InvoiceStatus
+from clinic_core.errors import AlreadyExists, Conflict, NotFound, Unavailable
+from clinic_core.store.invoices import Invoices
+from clinic_core.store.mongo import Document, connect, database_of
+from tests import make
+from tests.store.till import SERIES
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def open_store(database_url: str) -> Iterator[Callable[[], Invoices]]:
+    """Opens the store as another process would: with a client and a memory of its own."""
+    clients = []
+
+    def opened() -> Invoices:
+        clients.append(connect(database_url))
+        return Invoices(database_of(clients[-1], urlsplit(database_url).path.strip("/")))
+
+    yield opened
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def store(open_store: Callable[[], Invoices]) -> Invoices:
+    """An empty store with its indexes."""
+    made = open_store()
+    made.create_indexes()
+    return made
+
+
+def issued(draft: Invoice) -> Invoice:
+    """The draft with what issuing sets, but no number."""
+    return replace(draft, status=InvoiceStatus.ISSUED, issued_at=make.NOW, issued_on=make.MONDAY, issued_by="till")
+
+
+def issue(store: Invoices, **changes: Any) -> Invoice:
+    """A fresh invoice, issued."""
+    draft = store.add(make.invoice(**changes))
+    return store.issue(draft, issued(draft), SERIES)
+
+
+# -- drafts --------------------------------------------------------------------------------------------------------
+
+
+def test_a_draft_comes_back_as_it_was(store: Invoices) -> None:
+    """Every field survives the database."""
+    draft = make.invoice(appointment_id="visit", visited_on=make.MONDAY, practitioner_name="Dr A")
+
+    store.add(draft)
+
+    assert store.get(draft.id) == draft
+    assert store.of_appointment("visit") == draft
+
+
+def test_the_same_draft_twice_is_one(store: Invoices) -> None:
+    """The second write returns what the first made."""
+    draft = make.invoice()
+
+    store.add(draft)
+    again = store.add(replace(draft, drafted_at=make.at("09:00")))
+
+    assert again == draft
+    assert store.drafts() == [draft]
+
+
+def test_an_id_belongs_to_one_patient(store: Invoices) -> None:
+    """A reused id does not hand out somebody else's invoice."""
+    draft = store.add(make.invoice())
+
+    with pytest.raises(AlreadyExists, match="another patient"):
+        store.add(replace(draft, patient_id="patient-2"))
+
+
+def test_a_visit_has_one_invoice_that_is_not_cancelled(store: Invoices) -> None:
+    """A second one is refused until the first is cancelled."""
+    first = store.add(make.invoice(appointment_id="visit"))
+    second = make.invoice(appointment_id="visit", drafted_at=make.at("09:00"))
+
+    with pytest.raises(AlreadyExists, match="has an invoice"):
+        store.add(second)
+    gone = store.change(first, replace(first, status=InvoiceStatus.CANCELLED, cancel_reason="slip"))
+
+    assert store.of_appointments(["visit", "other"]) == {"visit": gone}
+    store.add(second)
+    assert store.of_appointments(["visit"]) == {"visit": second}
+    assert store.of_appointment("visit") == second
+
+
+def test_what_is_not_there(store: Invoices) -> None:
+    """`get` raises, `find` and `by_number` answer None."""
+    assert store.find("nothing") is None
+    assert store.by_number(SERIES, 1) is None
+    with pytest.raises(NotFound):
+        store.get("nothing")
+
+
+# -- changes -------------------------------------------------------------------------------------------------------
+
+
+def test_a_change_of_an_old_version_is_refused(store: Invoices) -> None:
+    """What somebody else saved meanwhile is not overwritten."""
+    draft = store.add(make.invoice())
+    store.change(draft, replace(draft, total_minor=1))
+
+    with pytest.raises(Conflict):
+        store.change(draft, replace(draft, total_minor=2))
+    assert store.get(draft.id).total_minor == 1
+
+
+def test_the_same_change_twice_is_harmless(store: Invoices) -> None:
+    """Changing lines, issuing and cancelling can be repeated with the arguments of the first time."""
+    draft = store.add(make.invoice())
+    edited = [store.change(draft, replace(draft, lines=(make.line(quantity=2),), total_minor=1)) for _ in "ab"]
+    numbered = [store.issue(edited[0], issued(edited[0]), SERIES) for _ in "ab"]
+    void = replace(numbered[0], status=InvoiceStatus.CANCELLED, cancel_reason="slip")
+    cancelled = [store.change(numbered[0], void) for _ in "ab"]
+
+    assert edited[0] == edited[1]
+    assert numbered[0] == numbered[1]
+    assert cancelled[0] == cancelled[1]
+    assert store.last_number(SERIES) == 1
+
+
+# -- numbers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("there", [0, 1, 2, 3, 4, 7, 8, 9, 100])
+def test_the_last_number(store: Invoices, open_store: Callable[[], Invoices], there: int) -> None:
+    """It is found from any starting point, and each series has its own."""
+    store.add_many(_numbered(range(1, there + 1)))
+
+    assert store.last_number(SERIES) == there
+    assert open_store().last_number(SERIES) == there
+    assert store.last_number("INV-2027") == 0
+    store.add_many(_numbered(range(there + 1, there + 6)))
+    assert store.last_number(SERIES) == there + 5
+
+
+def test_the_last_number_after_a_restore(store: Invoices) -> None:
+    """A process that remembers more numbers than the database has now does not leave a gap."""
+    store.add_many(_numbered(range(1, 4)))
+    store._last[SERIES] = 50
+
+    assert store.last_number(SERIES) == 3
+    assert issue(store).number == 4
+
+
+def test_numbers_of_several_tills(store: Invoices, open_store: Callable[[], Invoices]) -> None:
+    """Eight tills at once: 1 to 64, each once."""
+    tills = [open_store() for _ in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda turn: issue(tills[turn % 8]).number, range(64)))
+
+    assert sorted(n for n in found if n) == list(range(1, 65))
+    assert store.last_number(SERIES) == 64
+
+
+def test_one_draft_issued_by_several(store: Invoices, open_store: Callable[[], Invoices]) -> None:
+    """Eight clicks on one draft give one number."""
+    draft = store.add(make.invoice())
+    tills = [open_store() for _ in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda till: till.issue(draft, issued(draft), SERIES), tills))
+
+    assert {invoice.number for invoice in found} == {1}
+    assert store.last_number(SERIES) == 1
+
+
+def test_no_gap_when_tills_are_killed(store: Invoices, database_url: str) -> None:
+    """Three tills issue and die in the middle of it, one after the other: no number is lost or given twice."""
+    luck = random.Random(7)
+    tills = [_till(database_url, number) for number in range(3)]
+    for number in range(3, 9):
+        before = store.last_number(SERIES)
+        _wait_until(lambda: store.last_number(SERIES) > before + 10)  # noqa: B023 - called at once
+        time.sleep(luck.uniform(0, 0.2))
+        _end(tills.pop(luck.randrange(3)))
+        tills.append(_till(database_url, number))
+    for till in tills:
+        _end(till)
+
+    found = sorted(_all_numbers(store))
+    assert found == list(range(1, len(found) + 1))
+    assert len(found) > 60
+
+
+# -- payments ------------------------------------------------------------------------------------------------------
+
+
+def test_part_payments_balance_an_invoice(store: Invoices) -> None:
+    """The copies of the sums are kept by the same write, and the last payment balances."""
+    invoice = issue(store)
+    first, second = make.payment(amount_minor=20_000), make.payment(amount_minor=30_000)
+
+    partly = store.take_payment(invoice, first)
+    assert partly is not None
+    paid = store.take_payment(partly, second)
+
+    assert (partly.status, partly.paid_minor, partly.due_minor) == (InvoiceStatus.ISSUED, 20_000, 30_000)
+    assert paid == store.get(invoice.id)
+    assert paid is not None
+    assert (paid.status, paid.paid_minor, paid.due_minor) == (InvoiceStatus.BALANCED, 50_000, 0)
+    assert paid.payments == (first, second)
+    assert store.owing() == []
+
+
+def test_what_cannot_be_paid(store: Invoices) -> None:
+    """Too much, a key that was used, a stale view, a draft: nothing is written."""
+    invoice = issue(store)
+    payment = make.payment(amount_minor=20_000)
+    store.take_payment(invoice, payment)
+
+    assert store.take_payment(invoice, payment) is None
+    assert store.take_payment(invoice, make.payment(amount_minor=30_001)) is None
+    assert store.take_payment(invoice, make.payment(amount_minor=50_000)) is None
+    assert store.take_payment(store.add(make.invoice()), make.payment()) is None
+    assert store.get(invoice.id).paid_minor == 20_000
+
+
+def test_text_that_looks_like_an_operator(store: Invoices) -> None:
+    """A reference beginning with a dollar sign is kept as text."""
+    paid = store.take_payment(issue(store), make.payment(reference="$paid_minor", key="$status"))
+
+    assert paid is not None
+    assert paid.payments[0].reference == "$paid_minor"
+
+
+def test_payments_of_several_tills(store: Invoices, open_store: Callable[[], Invoices]) -> None:
+    """Eight tills send forty payments, each three times: forty are kept, to the cent."""
+    invoice = issue(store, lines=(make.line(quantity=100),))
+    tills = [open_store() for _ in range(8)]
+    payments = [make.payment(key=f"key-{n}", amount_minor=1_000 + n) for n in range(40)]
+    sent = [(tills[n % 8], payments[n % 40]) for n in range(120)]
+    random.Random(3).shuffle(sent)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda pair: pair[0].take_payment(invoice, pair[1]), sent))
+
+    after = store.get(invoice.id)
+    assert sorted(p.key for p in after.payments) == sorted(p.key for p in payments)
+    assert after.paid_minor == sum(p.amount_minor for p in payments)
+    assert after.version == invoice.version + 40
+
+
+def test_a_race_for_the_rest(store: Invoices, open_store: Callable[[], Invoices]) -> None:
+    """Eight tills take what is due at once: one succeeds."""
+    invoice = issue(store)
+    tills = [open_store() for _ in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda till: till.take_payment(invoice, make.payment(amount_minor=50_000)), tills))
+
+    assert len([after for after in found if after is not None]) == 1
+    assert store.get(invoice.id).paid_minor == 50_000
+
+
+# -- lost answers --------------------------------------------------------------------------------------------------
+
+
+class Losing:
+    """The collection behind a line that breaks when the answer comes back, or (`before`) on the way there."""
+
+    def __init__(self, collection: Any, *, before: bool) -> None:
+        self._collection, self._before, self._broken = collection, before, False
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._collection, name)
+        return self._breaking(real) if name in _WRITES and not self._broken else real
+
+    def _breaking(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            self._broken = True
+            if not self._before:
+                real(*args, **named)
+            raise AutoReconnect("connection closed")
+
+        return call
+
+
+_WRITES = frozenset({"insert_one", "replace_one", "find_one_and_update"})
+
+
+def _broken(store: Invoices, *, before: bool) -> Invoices:
+    store._collection = Losing(store._collection, before=before)  # type: ignore[assignment]
+    return store
+
+
+def test_a_lost_answer_is_settled_by_reading(store: Invoices, open_store: Callable[[], Invoices]) -> None:
+    """The write arrived: the caller sees it succeed, with the number and the sums that are in the database."""
+    draft = _broken(open_store(), before=False).add(make.invoice())
+    numbered = _broken(open_store(), before=False).issue(draft, issued(draft), SERIES)
+    paid = _broken(open_store(), before=False).take_payment(numbered, make.payment())
+
+    assert numbered.number == 1
+    assert paid is not None
+    assert paid.paid_minor == 10_000
+    assert store.get(draft.id) == paid
+
+
+def test_a_lost_request_is_said(store: Invoices, open_store: Callable[[], Invoices]) -> None:
+    """The write did not arrive: the caller is told, nothing is changed, and trying again works."""
+    draft = make.invoice()
+    with pytest.raises(Unavailable):
+        _broken(open_store(), before=True).add(draft)
+    store.add(draft)
+    with pytest.raises(Unavailable):
+        _broken(open_store(), before=True).issue(draft, issued(draft), SERIES)
+    numbered = store.issue(draft, issued(draft), SERIES)
+    with pytest.raises(Unavailable):
+        _broken(open_store(), before=True).take_payment(numbered, make.payment())
+
+    assert store.get(draft.id) == numbered
+    assert numbered.number == 1
+
+
+# -- lists ---------------------------------------------------------------------------------------------------------
+
+
+def test_worklists(store: Invoices) -> None:
+    """Drafts and owing ones, latest first; the owing ones from a month on; paid and cancelled ones in neither."""
+    draft = store.add(make.invoice())
+    early = issue(store)
+    february = make.MONDAY.replace(month=2)
+    old = make.invoice(
+        status=InvoiceStatus.ISSUED,
+        series="INV-OLD",
+        number=1,
+        issued_at=make.NOW - timedelta(days=28),
+        issued_on=february,
+    )
+    store.add_many([old])
+    paid = issue(store)
+    store.take_payment(paid, make.payment(amount_minor=50_000))
+    void = issue(store)
+    store.change(void, replace(void, status=InvoiceStatus.CANCELLED, cancel_reason="slip"))
+
+    assert store.drafts() == [draft]
+    assert store.owing() == [early, old]
+    assert store.owing(since_month="2026-03") == [early]
+    assert store.count_owing() == 2
+
+
+def test_the_count_follows_own_writes(store: Invoices) -> None:
+    """It is remembered for some seconds, but not past a write of this process."""
+    assert store.count_owing() == 0
+    invoice = issue(store)
+    assert store.count_owing() == 1
+    store.take_payment(invoice, make.payment(amount_minor=50_000))
+    assert store.count_owing() == 0
+
+
+def test_a_patients_invoices(store: Invoices) -> None:
+    """Latest first, and nobody else's."""
+    first = store.add(make.invoice(drafted_at=make.at("09:00")))
+    second = store.add(make.invoice(drafted_at=make.at("10:00")))
+    store.add(make.invoice(patient_id="patient-2"))
+
+    assert store.of_patient("patient-1") == [second, first]
+
+
+def test_import_ids(store: Invoices) -> None:
+    """They are unique, and asked for many at once."""
+    made = store.add(make.invoice(source_id="old-1"))
+
+    assert store.by_source_ids(["old-1", "old-2"]) == {"old-1": made.id}
+
+
+def test_what_reporting_must_fold(store: Invoices) -> None:
+    """Issuing, paying and cancelling mark the document with its month of issue; drafts are in no month."""
+    draft = store.add(make.invoice())
+    assert not _marks(store, draft.id)
+    numbered = store.issue(draft, issued(draft), SERIES)
+    assert _marks(store, draft.id) == {"month": "2026-03", "unfolded": True}
+
+    store._collection.update_one({"_id": draft.id}, {"$unset": {"unfolded": ""}})
+    paid = store.take_payment(numbered, make.payment())
+    assert paid is not None
+    assert _marks(store, draft.id) == {"month": "2026-03", "unfolded": True}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"series": SERIES, "number": {"$in": [1, 2, 4]}},
+        {"live_appointment_id": "visit"},
+        {"appointment_id": {"$in": ["visit", "other"]}},
+        {"source_id": {"$in": ["old-1"]}},
+        {"patient_id": "patient-1"},
+        {"open": "draft"},
+        {"open": {"$gte": "owing:2026-01", "$lt": "owing;"}},
+        {"month": "2026-03"},
+        {"unfolded": True},
+    ],
+    ids=",".join,
+)
+def test_interactive_queries_use_an_index(store: Invoices, wanted: Document) -> None:
+    """None of them reads the whole collection."""
+    store.add_many(_numbered(range(1, 4)))
+
+    plan = store._collection.find(wanted).explain()
+
+    assert "IXSCAN" in str(plan["queryPlanner"]["winningPlan"])
+
+
+# -- helpers -------------------------------------------------------------------------------------------------------
+
+
+def _numbered(numbers: range) -> list[Invoice]:
+    return [replace(issued(make.invoice()), series=SERIES, number=number) for number in numbers]
+
+
+def _marks(store: Invoices, invoice_id: str) -> Document:
+    document = store._collection.find_one({"_id": invoice_id}, {"_id": 0, "month": 1, "unfolded": 1})
+    return document or {}
+
+
+def _all_numbers(store: Invoices) -> list[int]:
+    return [document["number"] for document in store._collection.find({"series": SERIES}, {"number": 1})]
+
+
+def _till(url: str, name: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.store.till", url, f"till-{name}"]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def _end(till: subprocess.Popen[bytes]) -> None:
+    till.kill()
+    till.wait(timeout=10)
+
+
+def _wait_until(true: Callable[[], bool], *, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, "the tills did not start"
+        time.sleep(0.05)
