@@ -179,7 +179,7 @@ class Appointments:
         return stream(self._collection, Appointment, {"month": month})
 
     def many(self, appointment_ids: Iterable[str]) -> dict[str, Appointment]:
-        """Those that exist, by id, in one query."""
+        """Those that exist, by id. Ask for at most a hundred: the cost of a query grows with the square."""
         with reaching():
             found = self._collection.find({"_id": {"$in": sorted(set(appointment_ids))}})
             return {document["_id"]: _appointment(document) for document in found}

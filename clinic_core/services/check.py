@@ -1,0 +1,212 @@
+"""Verifies on the live database that every record keeps the rules of `domain.invariants`.
+
+Documents stream through one batch at a time; in memory stay the patients' ids, the invoice numbers and one month of
+visits. Work may go on meanwhile: whatever two reads at different moments seem to contradict is read again before
+it is called a violation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain.appointments import Appointment
+from clinic_core.domain.billing import Invoice, number_text
+from clinic_core.domain.encounters import Encounter, EncounterStatus
+from clinic_core.domain.invariants import Numbers, Overlaps, Violation, occupies, of_appointment, of_invoice, overlap
+
+__all__ = ["Violation", "run"]
+
+_AT_ONCE = 100
+T = TypeVar("T")
+
+
+def run(clinic: Clinic, *, say: Callable[[str], None] = lambda _: None) -> list[Violation]:
+    """Every violation found, by rule and record; [] when all is well. `say` is told what is being looked at.
+
+    Reads everything: about 0.2 s per thousand visits. For commands and the sidecar, which ask nobody's leave.
+    """
+    known = _Known(clinic)
+    months: set[str] = set()
+    found: list[Violation] = []
+    steps: tuple[tuple[str, Callable[[], Iterator[Violation]]], ...] = (
+        ("patients", lambda: _patients(clinic, known)),
+        ("appointments", lambda: _appointments(clinic, known, months)),
+        ("overlaps", lambda: _overlaps(clinic, sorted(months))),
+        ("notes", lambda: _encounters(clinic, known)),
+        ("invoices", lambda: _invoices(clinic, known)),
+        ("staff and hours", lambda: _links(clinic, known)),
+    )
+    for name, step in steps:
+        say(f"Checking {name} …")
+        found += step()
+    return sorted(found, key=lambda violation: (violation.rule, violation.record_id, violation.message))
+
+
+@dataclass
+class _Known:
+    """The ids that records may refer to. What seems missing is looked for once more: it may be new."""
+
+    clinic: Clinic
+    patients: set[str] = field(default_factory=set)
+    practitioners: set[str] = field(default_factory=set)
+    services: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._read_directory()
+
+    def has_patient(self, patient_id: str) -> bool:
+        if patient_id not in self.patients:
+            self.patients |= self.clinic.patients.existing([patient_id])
+        return patient_id in self.patients
+
+    def has_practitioner(self, practitioner_id: str) -> bool:
+        if practitioner_id not in self.practitioners:
+            self._read_directory()
+        return practitioner_id in self.practitioners
+
+    def has_service(self, service_id: str) -> bool:
+        if service_id not in self.services:
+            self._read_directory()
+        return service_id in self.services
+
+    def missing(self, *, patient_id: str, practitioner_id: str, service_ids: Iterable[str]) -> Iterator[str]:
+        """What a record refers to and is not there, in words."""
+        if not self.has_patient(patient_id):
+            yield "refers to a patient who is not there"
+        if not self.has_practitioner(practitioner_id):
+            yield "refers to a practitioner who is not there"
+        if not all(map(self.has_service, service_ids)):
+            yield "refers to a service that is not in the catalogue"
+
+    def _read_directory(self) -> None:
+        self.practitioners = {practitioner.id for practitioner in self.clinic.practitioners.all()}
+        self.services = {service.id for service in self.clinic.catalogue.all()}
+
+
+def _patients(clinic: Clinic, known: _Known) -> Iterator[Violation]:
+    for stored in clinic.patients.every():
+        known.patients.add(stored.id)
+        if stored.record is None:
+            yield _unreadable("patient", stored.id, stored.problem)
+
+
+def _appointments(clinic: Clinic, known: _Known, months: set[str]) -> Iterator[Violation]:
+    zone, today = clinic.zone, clinic.today()
+    for stored in clinic.appointments.every():
+        one = stored.record
+        if one is None:
+            yield _unreadable("appointment", stored.id, stored.problem)
+            continue
+        months.add(str(stored.document.get("month")))
+        yield from of_appointment(one, stored.document, zone=zone, today=today)
+        missing = known.missing(
+            patient_id=one.patient_id, practitioner_id=one.practitioner_id, service_ids=[one.service_id]
+        )
+        yield from _orphans(one.id, missing)
+
+
+def _overlaps(clinic: Clinic, months: list[str]) -> Iterator[Violation]:
+    sweep = Overlaps()
+    for month in months:
+        visits = [s.record for s in clinic.appointments.of_month(month) if s.record and occupies(s.record, s.document)]
+        for _, one_id, other_id in sweep.pairs(visits):
+            yield from _overlap(clinic, one_id, other_id)
+
+
+def _overlap(clinic: Clinic, one_id: str, other_id: str) -> Iterator[Violation]:
+    """What two visits both have, as they are now: one may have been moved between the reads of the two."""
+    now = clinic.appointments.many([one_id, other_id])
+    shared = overlap(now[one_id], now[other_id]) if len(now) > 1 else frozenset[str]()
+    for resource in sorted(shared):
+        kind = resource.partition(":")[0]
+        message = f"has the same {kind} at the same time as appointment {other_id}, {_when(clinic, now[other_id])}"
+        yield Violation(rule="overlap", record_id=one_id, message=message)
+
+
+def _encounters(clinic: Clinic, known: _Known) -> Iterator[Violation]:
+    for batch in _batches(clinic.encounters.every()):
+        notes = [stored.record for stored in batch if stored.record is not None]
+        visits = clinic.appointments.many(note.id for note in notes)
+        yield from (_unreadable("note", s.id, s.problem) for s in batch if s.record is None)
+        for note in notes:
+            yield from _orphans(note.id, _note_faults(note, visits.get(note.id), known))
+
+
+def _note_faults(note: Encounter, visit: Appointment | None, known: _Known) -> Iterator[str]:
+    services = [charge.service_id for charge in note.charges]
+    yield from known.missing(patient_id=note.patient_id, practitioner_id=note.practitioner_id, service_ids=services)
+    if visit is None:
+        yield "is the note of an appointment that is not there"
+    elif visit.patient_id != note.patient_id:
+        yield "is the note of another patient's appointment"
+    elif note.status is EncounterStatus.FINISHED and visit.practitioner_id != note.practitioner_id:
+        yield "is the finished note of another practitioner's appointment"
+
+
+def _invoices(clinic: Clinic, known: _Known) -> Iterator[Violation]:
+    numbers = Numbers()
+    for batch in _batches(clinic.invoices.every()):
+        bills = [(stored.record, stored.document) for stored in batch if stored.record is not None]
+        visits = clinic.appointments.many(bill.appointment_id for bill, _ in bills if bill.appointment_id)
+        yield from (_unreadable("invoice", s.id, s.problem) for s in batch if s.record is None)
+        for bill, document in bills:
+            yield from of_invoice(bill, document)
+            yield from _orphans(bill.id, _bill_faults(bill, visits, known))
+            if numbers.doubled(bill):
+                yield Violation(rule="number", record_id=bill.id, message=f"{bill.label} is given out twice")
+    yield from _gaps(clinic, numbers)
+
+
+def _bill_faults(bill: Invoice, visits: dict[str, Appointment], known: _Known) -> Iterator[str]:
+    yield from known.missing(
+        patient_id=bill.patient_id,
+        practitioner_id=bill.practitioner_id,
+        service_ids=[line.service_id for line in bill.lines if line.service_id],
+    )
+    if bill.appointment_id is None:
+        return
+    visit = visits.get(bill.appointment_id)
+    if visit is None:
+        yield "bills an appointment that is not there"
+    elif visit.patient_id != bill.patient_id:
+        yield "bills another patient's appointment"
+
+
+def _gaps(clinic: Clinic, numbers: Numbers) -> Iterator[Violation]:
+    """Numbers that nobody has, by asking for them: a draft may have been issued after it was read."""
+    for series, first, last in numbers.gaps():
+        asked = range(first, min(last, first + _AT_ONCE) + 1)
+        if any(clinic.invoices.by_number(series, number) is None for number in asked):
+            stretch = number_text(series, first) + (f" to {number_text(series, last)}" if last > first else "")
+            yield Violation(rule="number", record_id=series, message=f"{stretch} was never given out: a gap")
+
+
+def _links(clinic: Clinic, known: _Known) -> Iterator[Violation]:
+    for user in clinic.users.all():
+        if user.practitioner_id is not None and not known.has_practitioner(user.practitioner_id):
+            yield from _orphans(user.id, ["is linked to a practitioner who is not there"])
+    for schedule in clinic.schedules.all():
+        if not known.has_practitioner(schedule.id):
+            yield from _orphans(schedule.id, ["are the hours of a practitioner who is not there"])
+
+
+def _orphans(record_id: str, messages: Iterable[str]) -> Iterator[Violation]:
+    return (Violation(rule="orphan", record_id=record_id, message=message) for message in messages)
+
+
+def _unreadable(kind: str, record_id: str, problem: str) -> Violation:
+    return Violation(rule="readable", record_id=record_id, message=f"this {kind} cannot be read: {problem}")
+
+
+def _when(clinic: Clinic, appointment: Appointment) -> str:
+    return f"{clinic.local(appointment.start):%Y-%m-%d %H:%M}"
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    left = iter(items)
+    while batch := list(islice(left, _AT_ONCE)):
+        yield batch
