@@ -27,6 +27,7 @@ from clinic_core.store.mongo import (
     reaching,
     stream,
     to_document,
+    without,
 )
 
 LAST_VISIT_SECONDS = 60.0
@@ -75,13 +76,16 @@ class Appointments:
                     raise
                 return found
 
-    def add_many(self, appointments: Iterable[Appointment], *, held_since: date = date.min) -> set[str]:
+    def add_many(
+        self, appointments: Iterable[Appointment], *, held_since: date = date.min, folded: bool = False
+    ) -> set[str]:
         """Save many, for imports and the demo, and return the ids of those whose time is held already.
 
         Those of days before `held_since` hold nothing any more. Those that are there already (same id or import
-        id) stay as they are.
+        id) stay as they are. `folded` leaves out the mark for the fold: the caller rebuilds all facts at the end.
         """
-        documents = [_document(a) if a.day >= held_since else _released(_document(a)) for a in appointments]
+        left_out = {"unfolded"} if folded else set()
+        documents = [without(_document(a), left_out | (_HELD if a.day < held_since else set())) for a in appointments]
         refused = insert_many(self._collection, documents)
         return {str(documents[at]["_id"]) for at, key in refused.items() if "holds" in key}
 
@@ -243,6 +247,7 @@ class _LastVisits:
         return found
 
 
+_HELD = {"holds", "held_on"}
 _OPTIONAL = ("holds", "held_on", "room_id", "cancel_reason", "source_id")
 
 
@@ -255,10 +260,6 @@ def _document(appointment: Appointment, holds_from: date | None = None) -> Docum
     derived: Document = {"month": _month(appointment), "unfolded": True}
     held: Document = {"holds": cells, "held_on": appointment.day.isoformat()} if cells else {}
     return to_document(appointment) | derived | held
-
-
-def _released(document: Document) -> Document:
-    return {key: value for key, value in document.items() if key not in {"holds", "held_on"}}
 
 
 def _booking(appointment: Appointment) -> tuple[str, str, datetime]:

@@ -28,6 +28,7 @@ from clinic_core.store.mongo import (
     reaching,
     stream,
     to_document,
+    without,
 )
 
 COUNT_SECONDS = 20.0
@@ -77,12 +78,13 @@ class Invoices:
                     raise
                 return found
 
-    def add_many(self, invoices: Iterable[Invoice]) -> None:
+    def add_many(self, invoices: Iterable[Invoice], *, folded: bool = False) -> None:
         """Save many that are numbered already, for the demo, in their order: a crash leaves no gap.
 
         Those that are there already (same id) stay as they are; raises AlreadyExists for a number that is taken.
+        `folded` leaves out the mark for the fold: the caller rebuilds all facts at the end.
         """
-        left = [_document(invoice) for invoice in invoices]
+        left = [without(_document(invoice), {"unfolded"} if folded else set()) for invoice in invoices]
         while left:
             refused = insert_many(self._collection, left, ordered=True)
             if any("_id" not in key for key in refused.values()):

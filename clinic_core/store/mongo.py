@@ -6,7 +6,7 @@ array, an instant as a UTC date. A field that is None is left out, so that a par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime, time
@@ -87,6 +87,11 @@ def to_document(record: Any) -> Document:
     """The document of a frozen record."""
     document: Document = _converter().unstructure(record)
     return document
+
+
+def without(document: Document, left_out: Set[str]) -> Document:
+    """The document without some of its fields."""
+    return {key: value for key, value in document.items() if key not in left_out}
 
 
 def from_document(kind: type[T], document: Mapping[str, Any]) -> T:
@@ -206,4 +211,5 @@ __all__ = [
     "saved_anyway",
     "stream",
     "to_document",
+    "without",
 ]

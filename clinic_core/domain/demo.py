@@ -1,0 +1,66 @@
+"""The demo clinic: the same seed, length and instant always give the same clinic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from random import Random
+from typing import Final
+
+from clinic_core.domain import clock
+from clinic_core.domain.appointments import Appointment
+from clinic_core.domain.billing import Invoice
+from clinic_core.domain.demo_billing import Papers
+from clinic_core.domain.demo_setup import DOCTORS, ORGANIZATION
+from clinic_core.domain.demo_visits import Visits
+from clinic_core.domain.encounters import Encounter
+from clinic_core.domain.people import Patient
+from clinic_core.domain.schedules import Schedule
+
+DAYS_AHEAD: Final = 30  # nobody books further ahead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoDay:
+    """What one day adds to the records. Every patient comes before, or with, their first visit."""
+
+    day: date
+    patients: tuple[Patient, ...]
+    appointments: tuple[Appointment, ...]
+    encounters: tuple[Encounter, ...]
+    invoices: tuple[Invoice, ...]  # numbered ones first, in the order of their numbers
+
+
+def first_day(now: datetime, years: float) -> date:
+    """The demo's first day."""
+    return clock.local_day(now, ORGANIZATION.zone) - timedelta(days=round(years * 365.25))
+
+
+def schedules(now: datetime, years: float) -> list[Schedule]:
+    """Everybody's hours and absences."""
+    today = clock.local_day(now, ORGANIZATION.zone)
+    return [doctor.schedule(first_day(now, years), today) for doctor in DOCTORS]
+
+
+def how_many_days(now: datetime, years: float) -> int:
+    """How many `days` there are."""
+    return (clock.local_day(now, ORGANIZATION.zone) - first_day(now, years)).days + DAYS_AHEAD + 1
+
+
+def days(now: datetime, years: float, seed: int) -> Iterator[DemoDay]:
+    """The clinic's days from the first to the last that has a booking, as they are at `now`."""
+    rng = Random(f"{seed}")  # noqa: S311 - invented people, no secrets
+    visits, papers = Visits(rng, now), Papers(rng, now)
+    hours = list(zip(DOCTORS, schedules(now, years), strict=True))
+    start = first_day(now, years)
+    for offset in range(how_many_days(now, years)):
+        made = visits.on(start + timedelta(days=offset), hours)
+        written = papers.of(made.visits)
+        yield DemoDay(
+            day=made.day,
+            patients=made.patients,
+            appointments=tuple(visit for visit, _ in made.visits),
+            encounters=written.encounters,
+            invoices=written.invoices,
+        )

@@ -1,0 +1,166 @@
+"""The demo clinic itself: who works there, when, and what it offers. Goa, on the west coast of India."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from clinic_core.domain.ids import derived_id
+from clinic_core.domain.organization import HealthcareService, Organization, Room
+from clinic_core.domain.people import Practitioner
+from clinic_core.domain.schedules import Absence, Schedule, parse_openings
+
+ORGANIZATION: Final = Organization(
+    name="Mandovi Clinic",
+    address="24 Rua de Ourém, Fontainhas, Panaji, Goa 403001, India",
+    phone="+918325550100",
+    tax_id="30DEMO0000A1Z5",
+    currency="INR",
+    locale="en_IN",
+    region="IN",
+    time_zone="Asia/Kolkata",
+    slot_minutes=15,
+    rooms=tuple(Room(id=f"demo-room-{n}", name=f"Room {n}") for n in range(1, 5)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doctor:
+    """One practitioner of the demo, how busy they are and whom they see."""
+
+    key: str
+    name: str
+    speciality: str
+    licence: str
+    room_id: str
+    hours: tuple[str, ...]  # per weekday, Monday first
+    per_day: float  # visits booked on a usual day
+    services: tuple[tuple[str, int], ...]  # service code, weight
+    extras: tuple[str, ...]  # services that are added at the visit
+    ages: tuple[int, int, int]  # youngest, most usual, oldest
+    female_share: float
+    away: tuple[tuple[int, int, str], ...]  # every year: day of the year, days, reason
+    soon: tuple[int, int, str] | None = None  # days from today, days, reason
+
+    @property
+    def id(self) -> str:
+        """The practitioner's id."""
+        return derived_id("demo-practitioner", self.key)
+
+    def practitioner(self) -> Practitioner:
+        """The record."""
+        return Practitioner(id=self.id, name=self.name, speciality=self.speciality, licence=self.licence)
+
+    def schedule(self, first_day: date, today: date) -> Schedule:
+        """Weekly hours, and every absence from `first_day` to next year's end."""
+        return Schedule(
+            id=self.id, weekly=tuple(map(parse_openings, self.hours)), absences=self._absences(first_day, today)
+        )
+
+    def _absences(self, first_day: date, today: date) -> tuple[Absence, ...]:
+        found = [
+            _absence(date(year, 1, 1) + timedelta(days=day), days, reason)
+            for year in range(first_day.year, today.year + 2)
+            for day, days, reason in self.away
+        ]
+        kept = [a for a in found if a.end_on < today - timedelta(days=2) or a.start_on > today + timedelta(days=30)]
+        if self.soon:
+            ahead, days, reason = self.soon
+            kept.append(_absence(today + timedelta(days=ahead), days, reason))
+        return tuple(sorted(kept, key=lambda absence: absence.start_on))
+
+
+def _absence(start: date, days: int, reason: str) -> Absence:
+    return Absence(start_on=start, end_on=start + timedelta(days=days - 1), reason=reason)
+
+
+_LONG, _SHORT = "08:30-13:00, 16:00-20:30", "08:30-13:00"
+DOCTORS: Final = (
+    Doctor(
+        key="kamat",
+        name="Dr Ananya Kamat",
+        speciality="General medicine",
+        licence="GMC-10482",
+        room_id="demo-room-1",
+        hours=(_LONG, _LONG, _LONG, _LONG, _LONG, "08:30-13:00, 16:00-19:00", "09:00-12:30"),
+        per_day=23.0,
+        services=(("CONS", 58), ("FOLL", 30), ("DRES", 7), ("ECGR", 5)),
+        extras=("ECGR", "DRES"),
+        ages=(16, 47, 91),
+        female_share=0.52,
+        away=((128, 8, "Summer leave"), (297, 3, "Diwali")),
+    ),
+    Doctor(
+        key="menezes",
+        name="Dr Rui Menezes",
+        speciality="Paediatrics",
+        licence="GMC-11907",
+        room_id="demo-room-2",
+        hours=("09:00-13:00, 15:00-18:30",) * 5 + ("09:00-13:00", ""),
+        per_day=20.0,
+        services=(("CHLD", 62), ("FOLL", 18), ("VACC", 20)),
+        extras=("VACC",),
+        ages=(0, 4, 15),
+        female_share=0.49,
+        away=((355, 9, "Christmas leave"), (140, 6, "Summer leave")),
+    ),
+    Doctor(
+        key="nair",
+        name="Dr Leela Nair",
+        speciality="Obstetrics and gynaecology",
+        licence="GMC-09331",
+        room_id="demo-room-3",
+        hours=("09:30-13:30, 15:00-18:30",) * 5 + ("09:30-13:30", ""),
+        per_day=18.0,
+        services=(("WOMN", 60), ("FOLL", 20), ("SCAN", 20)),
+        extras=("SCAN",),
+        ages=(17, 31, 68),
+        female_share=1.0,
+        away=((235, 10, "Onam"), (40, 3, "Congress")),
+        soon=(9, 2, "Congress"),
+    ),
+    Doctor(
+        key="shaikh",
+        name="Dr Imran Shaikh",
+        speciality="Dermatology",
+        licence="GMC-12774",
+        room_id="demo-room-4",
+        hours=("11:00-14:00, 15:30-20:00",) * 6 + ("10:00-13:00",),
+        per_day=19.0,
+        services=(("SKIN", 62), ("FOLL", 24), ("PEEL", 14)),
+        extras=("PEEL",),
+        ages=(12, 29, 75),
+        female_share=0.58,
+        away=((95, 7, "Leave"), (180, 5, "Leave")),
+    ),
+)
+BUSIEST: Final = DOCTORS[0]
+
+
+def _service(code: str, name: str, minutes: int, price: int, tax: int = 0) -> HealthcareService:
+    return HealthcareService(
+        id=derived_id("demo-service", code),
+        code=code,
+        name=name,
+        minutes=minutes,
+        price_minor=price * 100,
+        tax_basis_points=tax,
+    )
+
+
+SERVICES: Final = {
+    service.code: service
+    for service in (
+        _service("CONS", "Consultation", 15, 600),
+        _service("FOLL", "Follow-up", 10, 350),
+        _service("CHLD", "Child consultation", 15, 650),
+        _service("VACC", "Vaccination", 10, 950),
+        _service("WOMN", "Women’s health visit", 20, 800),
+        _service("SCAN", "Ultrasound scan", 30, 1_600),
+        _service("SKIN", "Skin consultation", 15, 750),
+        _service("PEEL", "Chemical peel (cosmetic)", 30, 2_500, 1_800),
+        _service("ECGR", "ECG", 10, 450),
+        _service("DRES", "Dressing", 10, 250),
+    )
+}
