@@ -23,18 +23,27 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m clinic_core", description="Run and look after the clinic system.")
     choices = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in all_commands():
-        child = choices.add_parser(
-            command.NAME, help=command.HELP, description=command.HELP, conflict_handler="resolve"
-        )
-        child.add_argument(
+        child = choices.add_parser(command.NAME, help=command.HELP, description=command.HELP)
+        command.add_arguments(child)
+        _add_data_dir(child)
+        child.set_defaults(run=command.run)
+    return parser
+
+
+def _add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """Let the option stand after the command and after each of its acts: ``user list --data-dir FOLDER``."""
+    if "--data-dir" not in parser._option_string_actions:
+        parser.add_argument(
             "--data-dir",
             type=Path,
             metavar="FOLDER",
+            default=argparse.SUPPRESS,  # an act that was given none must not undo what its command was given
             help="folder of the embedded database (default: DATA_DIR, or ./data); unused when DATABASE_URL is set",
         )
-        command.add_arguments(child)
-        child.set_defaults(run=command.run)
-    return parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for act in dict.fromkeys(action.choices.values()):
+                _add_data_dir(act)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

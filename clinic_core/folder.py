@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from clinic_core.errors import SettingsError, Unavailable
 
 UP: Final = "up"
 COMMAND: Final = "command"
-_LEFTOVER_SECONDS: Final = 12
+LEFTOVER_SECONDS: Final = 12
 _PAUSE_SECONDS: Final = 0.1
 
 
@@ -143,15 +143,22 @@ class DataFolder:
     def _end_leftovers(self, say: Callable[[str], None]) -> None:
         """Wait for the processes of a killed run, which stop by themselves, and end those that do not."""
         found = self.running()
-        left = [pid for pid in (found.children.values() if found else ()) if self.tag in command_line(pid)]
+        left = self._ours(found.children.values() if found else ())
         if left:
             say("An earlier run was killed; waiting for what it left behind to stop …")
-        deadline = time.monotonic() + _LEFTOVER_SECONDS
-        while left and time.monotonic() < deadline:
+        if self._still_there(left, LEFTOVER_SECONDS):
+            for pid in self._ours(left):
+                os.kill(pid, signal.SIGKILL)
+            self._still_there(left, LEFTOVER_SECONDS)
+
+    def _ours(self, pids: Iterable[int]) -> list[int]:
+        return [pid for pid in pids if self.tag in command_line(pid)]
+
+    def _still_there(self, pids: list[int], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self._ours(pids) and time.monotonic() < deadline:
             time.sleep(_PAUSE_SECONDS)
-            left = [pid for pid in left if self.tag in command_line(pid)]
-        for pid in left:
-            os.kill(pid, signal.SIGKILL)
+        return bool(self._ours(pids))
 
 
 def command_line(pid: int) -> str:

@@ -146,6 +146,31 @@ def test_a_server_ends_with_the_process_that_started_it(folder: DataFolder):
         time.sleep(0.05)
 
 
+def test_what_a_killed_run_left_is_said_and_ended(folder: DataFolder, monkeypatch: pytest.MonkeyPatch):
+    """A server that does not stop by itself would keep the folder shut for the next run."""
+    monkeypatch.setattr("clinic_core.folder.LEFTOVER_SECONDS", 0.5)
+    left = Server(folder)
+    left.start()
+    pid = left.child.pid or 0
+    folder.record(Running(kind=UP, pid=0, children={"database": pid}))
+    said: list[str] = []
+
+    with DataFolder(folder.path).held(UP, say=said.append):
+        assert folder.tag not in command_line(pid)
+
+    assert said == ["An earlier run was killed; waiting for what it left behind to stop …"]
+    left.stop()
+
+
+def test_a_process_id_that_somebody_else_has_now_is_left_alone(folder: DataFolder):
+    """After a reboot the numbers in an old state file belong to others."""
+    folder.record(Running(kind=UP, pid=0, children={"database": os.getpid()}))
+    said: list[str] = []
+
+    with DataFolder(folder.path).held(UP, say=said.append):
+        assert said == []
+
+
 def test_a_folder_that_another_program_has_open_is_named(folder: DataFolder):
     """WiredTiger's own lock is the last line of defence, and its refusal becomes a sentence."""
     first = Server(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
 
@@ -33,12 +34,21 @@ def test_every_command_and_option_has_help(parser: argparse.ArgumentParser):
         assert action.help or isinstance(action, argparse._SubParsersAction), f"{action.dest} of {parser.prog}"
 
 
-@pytest.mark.parametrize("command", all_commands(), ids=lambda command: command.NAME)
-def test_every_command_takes_a_data_folder(command):
+@pytest.mark.parametrize("parser", parsers().values(), ids=parsers())
+def test_every_command_takes_a_data_folder(parser: argparse.ArgumentParser):
     """So that each can speak to the embedded database."""
-    child = next(parser for prog, parser in parsers().items() if prog.endswith(f" {command.NAME}"))
+    assert any("--data-dir" in action.option_strings for action in parser._actions)
 
-    assert any("--data-dir" in action.option_strings for action in child._actions)
+
+@pytest.mark.parametrize("words", [["user", "--data-dir", "x", "list"], ["user", "list", "--data-dir", "x"]])
+def test_the_data_folder_may_stand_after_the_command_or_the_act(words: list[str]):
+    """People write it in either place."""
+    assert build_parser().parse_args(words).data_dir == Path("x")
+
+
+def test_without_the_option_the_settings_decide():
+    """No default on the command line hides DATA_DIR."""
+    assert not hasattr(build_parser().parse_args(["user", "list"]), "data_dir")
 
 
 def test_the_help_is_printed_without_a_database(capsys: pytest.CaptureFixture[str]):
