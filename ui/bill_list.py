@@ -23,6 +23,15 @@ _TYPED: Final = "billing.typed"
 _NEW: Final = "billing.new"
 _NUMBER: Final = re.compile(r"\s*(?:\D[^-]*-.*-)?\s*\d{1,6}\s*")  # INV-2026-00042, or 42 of this year
 _MOST_FOUND: Final = 8
+_ALL: Final = ("Patient", "Number", "Bill", "Day", "With", "Status", "Amount")
+_DRAFTS: Final = ("Patient", "Number", "Day", "With", "Amount")
+_OF_PATIENT: Final = ("Day", "Bill", "With", "Status", "Amount")
+_STEPS: Final = {
+    InvoiceStatus.DRAFT: "Bill",
+    InvoiceStatus.ISSUED: "Take payment",
+    InvoiceStatus.BALANCED: "Open",
+    InvoiceStatus.CANCELLED: "Open",
+}
 
 
 def show(clinic: Clinic, actor: Actor) -> None:
@@ -50,7 +59,7 @@ def _worklist(clinic: Clinic, actor: Actor) -> None:
         work = billing.worklist(clinic, actor)
         st.subheader(f"To bill ({work.to_bill_count})")
         if work.to_bill:
-            _bills(clinic, "To bill", work.to_bill, key="billing.drafts", first=True)
+            _bills(clinic, "To bill", work.to_bill, key="billing.drafts", columns=_DRAFTS, first=True)
         else:
             widgets.nothing_here(
                 "No visit waits for its bill. A visit that the doctor finishes appears here.", "task_alt"
@@ -121,7 +130,7 @@ def _of_patient(clinic: Clinic, actor: Actor, patient: Patient) -> None:
     with session.show_errors():
         found = [billing.WorkItem(invoice=i, patient=patient) for i in billing.of_patient(clinic, actor, patient.id)]
         if found:
-            _bills(clinic, "Bills", found, key="billing.of_patient")
+            _bills(clinic, "Bills", found, key="billing.of_patient", columns=_OF_PATIENT)
         else:
             widgets.nothing_here(
                 "No bill yet. A finished visit makes one; without a visit, begin one below.", "receipt"
@@ -152,10 +161,17 @@ def _new_bill(clinic: Clinic, actor: Actor, patient: Patient) -> None:
             st.rerun()
 
 
-def _bills(clinic: Clinic, title: str, items: Sequence[billing.WorkItem], *, key: str, first: bool = False) -> None:
+def _bills(
+    clinic: Clinic,
+    title: str,
+    items: Sequence[billing.WorkItem],
+    *,
+    key: str,
+    columns: Sequence[str] = _ALL,
+    first: bool = False,
+) -> None:
     """One row per bill; `first` makes the first one the next step."""
-    shown = [_row(clinic, item, next_=first and n == 0) for n, item in enumerate(items)]
-    columns = ("Patient", "Number", "Bill", "Day", "With", "", "Amount")
+    shown = [_row(clinic, item, columns, next_=first and n == 0) for n, item in enumerate(items)]
     rows(title, columns, shown, key=key, on_step=_open, right=("Amount",))
 
 
@@ -163,30 +179,22 @@ def _open(invoice_id: str, _step: str) -> None:
     bills.open_here(invoice_id)
 
 
-def _row(clinic: Clinic, item: billing.WorkItem, *, next_: bool) -> Row:
+def _row(clinic: Clinic, item: billing.WorkItem, columns: Sequence[str], *, next_: bool) -> Row:
     invoice, patient = item.invoice, item.patient
-    part_paid = bool(invoice.due_minor and invoice.paid_minor)
-    amount = f"{invoice.money(invoice.due_minor)} due" if invoice.due_minor else invoice.money(invoice.total_minor)
+    owed = f"{invoice.money(invoice.due_minor)} due" if invoice.due_minor else invoice.money(invoice.total_minor)
+    cells: dict[str, str | Mark] = {
+        "Patient": patient.name,
+        "Number": patient.number,
+        "Bill": invoice.label if invoice.number else "",
+        "Day": widgets.short_day(invoice.issued_on or invoice.visited_on or invoice.drafted_on),
+        "With": widgets.practitioner_name(clinic, invoice.practitioner_id),
+        "Status": bills.mark(invoice),
+        "Amount": owed,
+    }
     return Row(
         id=invoice.id,
         label=f"{patient.name}, {invoice.label}",
-        cells=(
-            patient.name,
-            patient.number,
-            "" if invoice.status is InvoiceStatus.DRAFT else invoice.label,
-            widgets.short_day(invoice.issued_on or invoice.visited_on or invoice.drafted_on),
-            widgets.practitioner_name(clinic, invoice.practitioner_id),
-            Mark("Part paid", "orange") if part_paid else widgets.BILL[invoice.status],
-            amount,
-        ),
+        cells=[cells[name] for name in columns],
         steps=(Step("open", _STEPS[invoice.status], primary=next_),),
         next=next_,
     )
-
-
-_STEPS: Final = {
-    InvoiceStatus.DRAFT: "Bill",
-    InvoiceStatus.ISSUED: "Take payment",
-    InvoiceStatus.BALANCED: "Open",
-    InvoiceStatus.CANCELLED: "Open",
-}

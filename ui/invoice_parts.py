@@ -1,58 +1,71 @@
-"""What every view of an invoice shows: its lines and its sums."""
+"""What every view of an invoice shows: its lines and its sums, as one table that fits a phone."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import Final
 
 import streamlit as st
 
 from clinic_core.domain import money
-from clinic_core.domain.billing import Invoice, tax_lines
-from ui import text
-from ui.rows import Row, rows
+from clinic_core.domain.billing import Invoice, LineItem, tax_lines
 
-_NUMBERS: Final = ("Quantity", "Price", "Discount", "Amount")
+_TABLE: Final = "width:100%;max-width:34rem;border-collapse:collapse;font-variant-numeric:tabular-nums"
+_RULE: Final = "1px solid color-mix(in srgb, currentColor 20%, transparent)"
+_CELL: Final = "padding:.4rem .25rem;vertical-align:top;text-align:left;font-weight:inherit"
 
 
-def show_lines(invoice: Invoice) -> None:
-    """The lines as a table, on a phone a card each."""
-    shown = [
-        Row(
-            id=str(number),
-            label=line.description,
-            cells=(
-                line.description,
-                str(line.quantity),
-                invoice.money(line.unit_price_minor),
-                f"−{invoice.money(line.discount_minor)}" if line.discount_minor else "",
-                invoice.money(line.amount_minor),
-            ),
-        )
-        for number, line in enumerate(invoice.lines)
+def show_bill(invoice: Invoice) -> None:
+    """The lines, the sums under them, and what was paid."""
+    lines = [
+        _row(line.description, invoice.money(line.amount_minor), _how(invoice, line), ruled=True)
+        for line in invoice.lines
     ]
-    rows("Lines", ("Service", *_NUMBERS), shown, key=f"invoice.lines.{invoice.id}", on_step=_nothing, right=_NUMBERS)
+    st.html(f'<table aria-label="Bill" style="{_TABLE}">{"".join(lines)}{_sums(invoice)}</table>')
 
 
 def show_totals(invoice: Invoice) -> None:
-    """The sums, each rate of tax on its own, the total last."""
+    """The sums alone."""
+    st.html(f'<table aria-label="Totals" style="{_TABLE}">{_sums(invoice)}</table>')
+
+
+def _how(invoice: Invoice, line: LineItem) -> str:
+    """``2 × ₹500.00, less ₹50.00``; nothing for one at its price."""
+    parts = [f"{line.quantity} × {invoice.money(line.unit_price_minor)}"] if line.quantity > 1 else []
+    if line.discount_minor:
+        parts += [invoice.money(line.unit_price_minor)] if not parts else []
+        parts.append(f"less {invoice.money(line.discount_minor)}")
+    return ", ".join(parts)
+
+
+def _sums(invoice: Invoice) -> str:
     sums = invoice.totals
-    shown = [("Sum", invoice.money(sums.gross_minor))]
+    shown = [("Sum", sums.gross_minor)] if sums.discount_minor or sums.tax_minor else []
     if sums.discount_minor:
-        shown.append(("Discount", f"−{invoice.money(sums.discount_minor)}"))
+        shown.append(("Discount", -sums.discount_minor))
     shown += _taxes(invoice)
-    head = ("**Total**", f"**{text.plain(invoice.money(sums.total_minor))}**")
-    body = [(label, text.plain(amount)) for label, amount in shown] if len(shown) > 1 else []
-    st.markdown(text.table(("", ""), [*body, head], right=(1,)))
+    rows = [_row(label, invoice.money(amount)) for label, amount in shown]
+    rows.append(_row("Total", invoice.money(sums.total_minor), strong=True))
+    if invoice.paid_minor:
+        rows.append(_row("Paid", invoice.money(-invoice.paid_minor)))
+        rows.append(_row("Due", invoice.money(invoice.due_minor), strong=True))
+    return "".join(rows)
 
 
-def _taxes(invoice: Invoice) -> list[tuple[str, str]]:
+def _taxes(invoice: Invoice) -> list[tuple[str, int]]:
     kind = "of it tax" if invoice.tax_rule.inclusive else "Tax"
     return [
-        (f"{kind} {money.show_percent(tax.basis_points)} %", invoice.money(tax.tax_minor))
+        (f"{kind} {money.show_percent(tax.basis_points)} %", tax.tax_minor)
         for tax in tax_lines(invoice.lines, invoice.tax_rule)
         if tax.basis_points
     ]
 
 
-def _nothing(_row: str, _step: str) -> None:
-    """These rows carry no buttons."""
+def _row(label: str, amount: str, note: str = "", *, strong: bool = False, ruled: bool = False) -> str:
+    style = f"font-weight:{600 if strong else 400};" + (f"border-bottom:{_RULE};" if ruled else "")
+    small = f'<br><span style="opacity:.75;font-size:.875em">{escape(note)}</span>' if note else ""
+    right = _CELL.replace("text-align:left", "text-align:right;white-space:nowrap")
+    return (
+        f'<tr style="{style}"><th scope="row" style="{_CELL}">{escape(label)}{small}</th>'
+        f'<td style="{right}">{escape(amount)}</td></tr>'
+    )

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import streamlit as st
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, InvoiceStatus
 from clinic_core.services import billing
-from ui import bills, draft_view, forms, invoice_parts, payment_view, session, text
-
-_BADGES: Final = {
-    InvoiceStatus.DRAFT: ":blue-badge[Draft]",
-    InvoiceStatus.ISSUED: ":orange-badge[Not paid]",
-    InvoiceStatus.BALANCED: ":green-badge[Paid]",
-    InvoiceStatus.CANCELLED: ":gray-badge[Cancelled]",
-}
+from ui import bills, draft_view, forms, invoice_parts, payment_view, session, text, widgets
 
 
 def show(clinic: Clinic, actor: Actor, invoice_id: str) -> None:
@@ -41,36 +32,34 @@ def show(clinic: Clinic, actor: Actor, invoice_id: str) -> None:
 
 def _head(clinic: Clinic, item: billing.WorkItem) -> None:
     invoice, patient = item.invoice, item.patient
-    title = "Draft bill" if invoice.number is None else invoice.label
-    part_paid = invoice.status is InvoiceStatus.ISSUED and invoice.paid_minor
-    st.subheader(f"{text.plain(title)} {':orange-badge[Part paid]' if part_paid else _BADGES[invoice.status]}")
-    known = clinic.directory().practitioners.get(invoice.practitioner_id)
-    with_whom = invoice.practitioner_name or (known.name if known else "")
+    if invoice.number is None:
+        st.subheader("Draft bill" if invoice.status is InvoiceStatus.DRAFT else "Bill :gray-badge[Cancelled]")
+    else:
+        mark = bills.mark(invoice)
+        st.subheader(f"{text.plain(invoice.label)} :{mark.tone}-badge[{mark.text}]")
+    with_whom = invoice.practitioner_name or widgets.practitioner_name(clinic, invoice.practitioner_id)
     day = invoice.issued_on or invoice.visited_on or invoice.drafted_on
-    parts = (f"**{text.plain(patient.name)}**", patient.number, text.plain(with_whom), f"{day:%-d %B %Y}")
+    parts = (f"**{text.plain(patient.name)}**", patient.number, text.plain(with_whom), widgets.short_day(day))
     st.markdown(" · ".join(part for part in parts if part))
 
 
 def _issued(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
-        invoice_parts.show_lines(invoice)
-        invoice_parts.show_totals(invoice)
+        invoice_parts.show_bill(invoice)
         payment_view.invoice_button(clinic, actor, invoice)
     with right:
         payment_view.show(clinic, actor, invoice)
 
 
 def _cancelled(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
-    day = f"{invoice.cancelled_on:%-d %B %Y}" if invoice.cancelled_on else ""
-    st.info(f"Cancelled on {day}: {text.plain(invoice.cancel_reason)}")
+    st.info(f"Cancelled on {widgets.short_day(invoice.cancelled_on)}: {text.plain(invoice.cancel_reason)}")
     again = st.button("Bill again", type="primary", icon=":material/replay:", help="A new draft with the same lines.")
     if again:
         with session.show_errors():
             bills.open_here(billing.bill_again(clinic, actor, invoice).id)
             forms.done("A new draft is made. The cancelled invoice stays as it is.")
-    invoice_parts.show_lines(invoice)
-    invoice_parts.show_totals(invoice)
+    invoice_parts.show_bill(invoice)
 
 
 def _cancel(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:

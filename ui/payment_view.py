@@ -31,7 +31,7 @@ def invoice_button(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
     done = not invoice.due_minor and not invoice.payments
     st.download_button(
         "Invoice PDF",
-        _invoice_pdf(clinic, actor, invoice.id),
+        invoice_pdf(clinic, actor, invoice.id),
         file_name=f"{invoice.label}.pdf",
         mime=_PDF,
         key=f"invoice.pdf.{invoice.id}",
@@ -83,7 +83,7 @@ def _taken(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
             st.markdown(_shown(clinic, invoice, payment), width="content")
             st.download_button(
                 "Receipt",
-                _receipt_pdf(clinic, actor, invoice.id, payment.key),
+                receipt_pdf(clinic, actor, invoice.id, payment.key),
                 file_name=f"{invoice.label}-receipt-{invoice.payments.index(payment) + 1}.pdf",
                 mime=_PDF,
                 key=f"receipt.{payment.key}",
@@ -99,7 +99,9 @@ def _shown(clinic: Clinic, invoice: Invoice, payment: Payment) -> str:
     return f"**{text.plain(invoice.money(payment.amount_minor))}** {how}  \n:gray[{when} · {text.plain(payment.by)}]"
 
 
-def _invoice_pdf(clinic: Clinic, actor: Actor, invoice_id: str) -> Callable[[], bytes]:
+def invoice_pdf(clinic: Clinic, actor: Actor, invoice_id: str) -> Callable[[], bytes]:
+    """What makes the invoice's PDF when it is asked for: Streamlit calls it outside of any run."""
+
     def render() -> bytes:
         from clinic_core.documents import invoice as document  # noqa: PLC0415 - fpdf2 takes 0.7 s to import
 
@@ -108,7 +110,9 @@ def _invoice_pdf(clinic: Clinic, actor: Actor, invoice_id: str) -> Callable[[], 
     return render
 
 
-def _receipt_pdf(clinic: Clinic, actor: Actor, invoice_id: str, payment_key: str) -> Callable[[], bytes]:
+def receipt_pdf(clinic: Clinic, actor: Actor, invoice_id: str, payment_key: str) -> Callable[[], bytes]:
+    """The same for the receipt of one payment."""
+
     def render() -> bytes:
         from clinic_core.documents import receipt as document  # noqa: PLC0415 - fpdf2 takes 0.7 s to import
 

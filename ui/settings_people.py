@@ -45,13 +45,13 @@ def _draw(base: Practitioner) -> Callable[[], Practitioner]:
     def key(field: str) -> str:
         return versioned.key(f"{_NAME}.{base.id}", field, getattr(base, field))
 
-    left, right = st.columns(2, gap="medium")
-    name = left.text_input(_LABELS["name"], base.name, key=key("name"), max_chars=120, placeholder="Dr Asha Rao")
-    speciality = right.text_input(_LABELS["speciality"], base.speciality, key=key("speciality"), max_chars=80)
-    licence = left.text_input(
+    fields = st.grid(2)  # each its own cell, so that a phone keeps their order
+    name = fields.text_input(_LABELS["name"], base.name, key=key("name"), max_chars=120, placeholder="Dr Asha Rao")
+    speciality = fields.text_input(_LABELS["speciality"], base.speciality, key=key("speciality"), max_chars=80)
+    licence = fields.text_input(
         _LABELS["licence"], base.licence, key=key("licence"), max_chars=60, help="The number under which they practise."
     )
-    active = right.checkbox(
+    active = fields.checkbox(
         _LABELS["active"], base.active, key=key("active"), help="Without it nobody can book with them; the past stays."
     )
     return lambda: replace(

@@ -54,17 +54,17 @@ def _draw(base: HealthcareService, clinic: Organization) -> Callable[[], Healthc
     def key(field: str) -> str:
         return versioned.key(f"{_NAME}.{base.id}", field, getattr(base, field))
 
-    left, right = st.columns(2, gap="medium")
-    code = left.text_input(_LABELS["code"], base.code, key=key("code"), max_chars=12, placeholder="CONS")
-    name = right.text_input(_LABELS["name"], base.name, key=key("name"), max_chars=120, placeholder="Consultation")
-    minutes = left.number_input(
+    fields = st.grid(2)  # each its own cell, so that a phone keeps their order
+    code = fields.text_input(_LABELS["code"], base.code, key=key("code"), max_chars=12, placeholder="CONS")
+    name = fields.text_input(_LABELS["name"], base.name, key=key("name"), max_chars=120, placeholder="Consultation")
+    minutes = fields.number_input(
         _LABELS["minutes"], CELL_MINUTES, LONGEST_MINUTES, base.minutes, CELL_MINUTES, key=key("minutes")
     )
-    price = right.text_input(
+    price = fields.text_input(
         f"Price in {clinic.currency}", _price(base, clinic), key=key("price_minor"), placeholder="500.00"
     )
-    tax = left.text_input(_LABELS["tax_basis_points"], _percent(base), key=key("tax_basis_points"), placeholder="0")
-    active = right.checkbox(
+    tax = fields.text_input(_LABELS["tax_basis_points"], _percent(base), key=key("tax_basis_points"), placeholder="0")
+    active = fields.checkbox(
         _LABELS["active"], base.active, key=key("active"), help="Without it nobody can book or bill it; the past stays."
     )
     return lambda: replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def fill(page: AppTest, **values: Any) -> None:
 def said(page: AppTest) -> str:
     """Everything that the page says, as it is read: without the backslashes that keep text from being Markdown."""
     kinds = ("markdown", "caption", "info", "warning", "error", "success", "toast", "subheader", "title")
-    found = (str(element.value) for kind in kinds for element in getattr(page, kind))
+    found = [str(element.value) for kind in kinds for element in getattr(page, kind)]
+    found += [unescape(re.sub(r"<[^>]*>", " ", element.proto.body)) for element in page.get("html")]
     return re.sub(r"\\([^\w\s])", r"\1", "\n".join(found))
 
 

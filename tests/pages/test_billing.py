@@ -11,11 +11,12 @@ from streamlit.testing.v1 import AppTest
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import AppointmentStatus
 from clinic_core.domain.billing import Invoice, InvoiceStatus, PaymentMethod
+from clinic_core.errors import Forbidden
 from clinic_core.services import billing
 from tests import make
 from tests.conftest import World
 from tests.pages import screen
-from ui import bills
+from ui import bills, payment_view
 
 
 @pytest.fixture
@@ -299,3 +300,18 @@ def test_an_invoice_that_is_gone_says_so(world: World, reception: Actor) -> None
     assert "does not exist" in screen.errors(page)[0]
     screen.click(page, "All bills")
     assert "To bill" in screen.said(page)
+
+
+def test_the_papers_are_made_when_they_are_asked_for(world: World, reception: Actor, issued: Invoice) -> None:
+    """From the invoice as it is then, by whoever may read it."""
+    paid = billing.take_payment(
+        world.clinic, reception, issued, key="k", amount_minor=50_000, method=PaymentMethod.CASH
+    )
+    assert payment_view.invoice_pdf(world.clinic, reception, paid.id)().startswith(b"%PDF")
+    assert payment_view.receipt_pdf(world.clinic, reception, paid.id, "k")().startswith(b"%PDF")
+
+
+def test_the_papers_are_not_for_everybody(world: World, doctor: Actor, issued: Invoice) -> None:
+    """The service asks again."""
+    with pytest.raises(Forbidden):
+        payment_view.invoice_pdf(world.clinic, doctor, issued.id)()
