@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from clinic_core.domain.import_fields import FIELDS, HEADER_CODES, Kind
@@ -28,6 +29,17 @@ class Mapping:
     codes: tuple[tuple[str, str, str], ...] = ()  # our field, their word, our code
     date_order: DateOrder | None = None
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkLoad:
+    """A load of invented records: all that it takes to make the very same records again."""
+
+    id: str
+    years: float
+    seed: int
+    as_of: datetime
+    finished: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,3 +30,8 @@ class Counters:
         if counter is None:
             raise LookupError(f"counter {name!r} was not created")
         return int(counter["value"]) - how_many + 1
+
+    def reach(self, name: str, number: int) -> None:
+        """Make sure that `number` and those below it are not given out any more."""
+        with reaching():
+            self._collection.update_one({"_id": name}, {"$max": {"value": number}})

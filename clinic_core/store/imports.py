@@ -1,4 +1,4 @@
-"""The collection `import_mappings`: how a foreign file was described once, kept under a name."""
+"""How foreign files were described (`import_mappings`), and which bulk loads began and ended (`bulk_loads`)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from dataclasses import replace
 
 from pymongo.database import Database
 
-from clinic_core.domain.imports import Mapping
+from clinic_core.domain.imports import BulkLoad, Mapping
 from clinic_core.store.mongo import Document, from_document, reaching, to_document
 
 
 class Imports:
-    """Saved mappings, by name."""
+    """Saved mappings by name, and bulk loads."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._mappings = database["import_mappings"]
+        self._loads = database["bulk_loads"]
 
     def create_indexes(self) -> None:
         """None besides the name, which is the key."""
@@ -35,3 +36,24 @@ class Imports:
         """The names there are, sorted."""
         with reaching():
             return sorted(document["_id"] for document in self._mappings.find({}, {"_id": 1}))
+
+    def begin(self, load: BulkLoad) -> BulkLoad:
+        """Note that a load begins; the one that began before, if there is one of that id."""
+        with reaching():
+            self._loads.update_one({"_id": load.id}, {"$setOnInsert": _fields(load)}, upsert=True)
+        return self.load(load.id) or load
+
+    def finish(self, load: BulkLoad) -> None:
+        """Note that a load is complete."""
+        with reaching():
+            self._loads.update_one({"_id": load.id}, {"$set": {"finished": True}})
+
+    def load(self, load_id: str) -> BulkLoad | None:
+        """The load of that id, if one ever began."""
+        with reaching():
+            document = self._loads.find_one({"_id": load_id})
+        return None if document is None else from_document(BulkLoad, document)
+
+
+def _fields(load: BulkLoad) -> Document:
+    return {key: value for key, value in to_document(load).items() if key != "_id"}
