@@ -39,7 +39,12 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(server_url: str) -> str:
-    """The address of a database that nobody has used yet. It is left behind: dropping one takes longer."""
+    """The address of a database that nobody has used yet."""
+    return fresh_database(server_url)
+
+
+def fresh_database(server_url: str) -> str:
+    """The address of a new database on that server. It is left behind: dropping one takes longer."""
     return urlunsplit(urlsplit(server_url)._replace(path=f"/test_{uuid.uuid4().hex[:16]}"))
 
 
@@ -105,6 +110,11 @@ class World:
 @pytest.fixture
 def world(clinic: Clinic) -> World:
     """Dr A and Dr B, their hours, three services and two patients in `clinic`."""
+    return set_up(clinic)
+
+
+def set_up(clinic: Clinic) -> World:
+    """Put the small clinic of `world` into an empty one."""
     dr_a = make.practitioner()
     dr_b = make.practitioner(id=make.DR_B, name="Dr B", speciality="Dermatology")
     consultation = make.service()
