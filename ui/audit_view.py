@@ -1,0 +1,158 @@
+"""The audit trail: who did what to which record, when, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import streamlit as st
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain import clock
+from clinic_core.domain.access import Actor
+from clinic_core.domain.audit import AuditEvent
+from clinic_core.services import audit, users
+from ui import widgets
+from ui.rows import Row, rows
+
+_EVERYBODY: Final = ""
+_HEIGHT: Final = 620
+_COLUMNS: Final = ("Time", "User", "Did what", "Patient", "Record", "Detail")
+ACTIONS: Final = {
+    "appointment.arrive": "marked a patient as arrived",
+    "appointment.book": "booked a visit",
+    "appointment.cancel": "cancelled a visit",
+    "appointment.check_in": "called a patient in",
+    "appointment.fulfil": "finished a visit",
+    "appointment.move": "moved a visit",
+    "appointment.noshow": "marked a no-show",
+    "appointment.read": "looked at visits",
+    "audit.read": "looked at the audit trail",
+    "data.import": "imported data",
+    "directory.read": "looked at the clinic's directory",
+    "encounter.read": "read a note",
+    "encounter.write": "wrote a note",
+    "invoice.cancel": "cancelled a bill",
+    "invoice.draft_from_visit": "drafted a bill from a visit",
+    "invoice.issue": "issued an invoice",
+    "invoice.read": "looked at bills",
+    "invoice.write": "changed a draft bill",
+    "patient.read": "opened a patient's record",
+    "patient.search": "searched for patients",
+    "patient.write": "registered or changed a patient",
+    "payment.take": "took a payment",
+    "report.export": "downloaded a report",
+    "report.read": "looked at reports",
+    "settings.write": "changed the settings",
+    "user.read": "looked at users",
+    "user.sign_in": "signed in",
+    "user.sign_in_refused": "was refused at sign-in",
+    "user.sign_out": "signed out",
+    "user.write": "changed a user",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which lines are wanted."""
+
+    first: date
+    last: date
+    username: str
+    patient_number: str
+
+    def bounds(self, clinic: Clinic) -> dict[str, Any]:
+        """The arguments of `audit.trail`: whole days of the clinic's calendar."""
+        return {
+            "since": clock.day_bounds(self.first, clinic.zone)[0],
+            "until": clock.day_bounds(self.last, clinic.zone)[1],
+            "username": self.username,
+            "patient_number": self.patient_number,
+        }
+
+
+def ask(clinic: Clinic, actor: Actor) -> Question:
+    """Draw the filters; today when no day is chosen."""
+    today = clinic.today()
+    names = [_EVERYBODY, *(user.username for user in users.list_users(clinic, actor))]
+    days_, user_, patient_ = st.columns([2, 2, 2])
+    days = days_.date_input(
+        "Days",
+        [today, today],
+        max_value=today,
+        format=widgets.date_format(clinic.organization()),
+        key="audit.days",
+        help="The first and the last day.",
+    )
+    username = user_.selectbox("User", names, format_func=lambda name: name or "Everybody", key="audit.user")
+    number = patient_.text_input("Patient number", key="audit.patient", placeholder="P-000123", max_chars=12)
+    chosen = [day for day in days if isinstance(day, date)] or [today]
+    return Question(first=chosen[0], last=chosen[-1], username=username, patient_number=number or "")
+
+
+def show(clinic: Clinic, actor: Actor, question: Question) -> None:
+    """Draw the lines and offer them as CSV."""
+    events = audit.trail(clinic, actor, **question.bounds(clinic))
+    if not events:
+        widgets.nothing_here("Nobody did anything like that on these days. Choose other days, or everybody.", "history")
+        return
+    cut = len(events) == audit.MOST_SHOWN
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f"The latest {len(events)} lines" if cut else _count(events), width="content")
+        st.download_button(
+            "Download CSV",
+            csv(clinic, actor, question),
+            file_name=f"audit-{question.first}-{question.last}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    numbers = audit.patient_numbers(clinic, actor, events)
+    lines = [_row(clinic, event, numbers.get(event.patient_id or "", "")) for event in events]
+    rows("Audit trail", _COLUMNS, lines, key="audit.rows", on_step=_nothing, height=_HEIGHT)
+
+
+def csv(clinic: Clinic, actor: Actor, question: Question) -> Callable[[], bytes]:
+    """What makes the CSV when it is asked for: Streamlit calls it outside of any run."""
+
+    def render() -> bytes:
+        events = audit.trail(clinic, actor, **question.bounds(clinic), most=audit.MOST_EXPORTED)
+        return audit.to_csv(clinic, actor, events)
+
+    return render
+
+
+def _count(events: Sequence[AuditEvent]) -> str:
+    return "One line" if len(events) == 1 else f"{len(events)} lines"
+
+
+def _row(clinic: Clinic, event: AuditEvent, patient_number: str) -> Row:
+    done = ACTIONS.get(event.action, event.action)
+    detail = [f"{name.replace('_', ' ')} {value}" for name, value in event.detail.items() if name != "number"]
+    return Row(
+        id=event.id,
+        label=f"{event.username} {done}",
+        cells=(
+            _time(clinic.local(event.at), clinic.today()),
+            f"{event.username} ({event.role})" if event.role != event.username else event.username,
+            done,
+            patient_number,
+            event.detail.get("number") or event.record_id[:8],
+            ", ".join(detail),
+        ),
+    )
+
+
+def _time(at: datetime, today: date) -> str:
+    clock_time = f"{at:%H:%M:%S}"
+    if at.date() == today:
+        return clock_time
+    if at.date() == today - timedelta(days=1):
+        return f"yesterday {clock_time}"
+    return f"{widgets.short_day(at.date())} {clock_time}"
+
+
+def _nothing(_row: str, _step: str) -> None:
+    """These rows carry no buttons."""
