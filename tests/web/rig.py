@@ -108,11 +108,9 @@ def small_app(folder: Path, app: str) -> Path:
 
 
 @contextmanager
-def serving(folder: Path, database_url: str, **environ: str) -> Iterator[str]:
+def serving(folder: Path, database_url: str, *, port: str = "", **environ: str) -> Iterator[str]:
     """`streamlit run app.py` in `folder` as a process of its own; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or _free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     command.append("--server.address=127.0.0.1")
     log = (folder / "app.log" if folder != ROOT else Path(os.devnull)).open("wb")
@@ -125,6 +123,12 @@ def serving(folder: Path, database_url: str, **environ: str) -> Iterator[str]:
         process.terminate()
         process.wait(20)
         log.close()
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
