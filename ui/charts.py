@@ -1,0 +1,203 @@
+"""Charts of reports: plotly's graph objects without a template, in colours that read on light and dark.
+
+A figure is made once for an answer and shared by everybody who sees that answer, so it must not be changed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import pandas as pd
+import plotly.graph_objects as go
+from babel.core import Locale, UnknownLocaleError
+from babel.numbers import format_compact_currency, format_compact_decimal
+
+from clinic_core.domain import money
+from clinic_core.domain.organization import Organization
+from clinic_core.reports.measures import Chart, Measure, Unit
+from clinic_core.reports.periods import Grain
+from clinic_core.services.reports import Answer
+
+COLOURS: Final = {
+    "billed_minor": "#0d9488",
+    "collected_minor": "#d97706",
+    "seen": "#0d9488",
+    "missed": "#e11d48",
+    "cancelled": "#94a3b8",
+    "open": "#0284c7",
+    "noshow_rate": "#e11d48",
+    "half": "#0d9488",
+    "nine_tenths": "#d97706",
+}
+_OTHER: Final = "#0284c7"
+_GRID: Final = "rgba(128, 148, 145, 0.25)"
+_FAINT: Final = "rgba(0, 0, 0, 0)"
+_TICKS: Final = 5
+_MOST_TEXTS: Final = 400  # figures that are written out for the mouse in the clinic's way; above, plotly writes them
+_ROW_PIXELS: Final = 46
+_HEIGHT: Final = 340
+_LONGEST: Final = 24  # letters beside a bar
+_LEGEND: Final = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False}
+_DAY_MARKS: Final = {Grain.MONTH: "%b<br>%Y", Grain.WEEK: "%d %b<br>%Y", Grain.DAY: "%d %b<br>%Y"}
+CONFIG: Final = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
+
+
+def drawn(answer: Answer) -> tuple[Measure, ...]:
+    """The measures that share the chart's one axis: those of the first one's unit."""
+    kind = answer.measures[0].unit if answer.measures else Unit.COUNT
+    same = tuple(measure for measure in answer.measures if measure.unit is kind)
+    return same[:1] if answer.chart is Chart.RANKED and not _revenue(same) else same
+
+
+@lru_cache(maxsize=128)
+def figure(answer: Answer, labels: tuple[str, ...], organization: Organization) -> go.Figure:
+    """The chart of a report; `labels` are the names of its rows, in order. Shared and read-only."""
+    measures = drawn(answer)
+    lying = answer.chart is Chart.RANKED
+    places: Sequence[Any] = _short(labels) if lying else [day.to_pydatetime() for day in answer.frame[answer.key]]
+    traces = [_trace(answer, measure, places, labels, organization) for measure in measures]
+    return go.Figure(data=traces, layout=_layout(answer, measures, organization))
+
+
+def amount(value: float, measure: Measure, organization: Organization) -> str:
+    """A figure as the clinic writes it; a dash when it is not known."""
+    if pd.isna(value):
+        return "–"
+    if measure.unit is Unit.MONEY:
+        return organization.money(int(value))
+    if measure.unit is Unit.SHARE:
+        return f"{value:.1%}"
+    return f"{value:,.0f} min" if measure.unit is Unit.MINUTES else f"{value:,.0f}"
+
+
+def period_text(day: pd.Timestamp, grain: Grain) -> str:
+    """``"2 Mar 2026"``, ``"week of 2 Mar 2026"`` or ``"March 2026"``."""
+    if grain is Grain.MONTH:
+        return f"{day:%B %Y}"
+    return f"{'week of ' if grain is Grain.WEEK else ''}{day.day} {day:%b %Y}"
+
+
+def _revenue(measures: Sequence[Measure]) -> bool:
+    return {measure.column for measure in measures} == {"billed_minor", "collected_minor"}
+
+
+def _trace(
+    answer: Answer, measure: Measure, places: Sequence[Any], labels: Sequence[str], organization: Organization
+) -> go.Bar | go.Scatter:
+    values = _plotted(answer.frame[measure.column], measure, organization)
+    colour = COLOURS.get(measure.column, _OTHER)
+    shared = {"name": measure.label, **_hover(answer, measure, labels, organization)}
+    if answer.chart is Chart.LINES:
+        line = {"color": colour, "width": 2}
+        return go.Scatter(x=places, y=values, mode="lines+markers", line=line, marker={"size": 7}, **shared)
+    if answer.chart is Chart.RANKED:
+        return go.Bar(x=values, y=places, orientation="h", marker={"color": colour}, **shared)
+    return go.Bar(x=places, y=values, marker={"color": colour}, **shared)
+
+
+def _plotted(values: pd.Series, measure: Measure, organization: Organization) -> list[float | None]:
+    """Numbers for the axis only: money in major units."""
+    scale = 10.0 ** money.exponent(organization.currency) if measure.unit is Unit.MONEY else 1.0
+    return [None if pd.isna(value) else float(value) / scale for value in values]
+
+
+def _hover(answer: Answer, measure: Measure, labels: Sequence[str], organization: Organization) -> dict[str, Any]:
+    if len(labels) > _MOST_TEXTS:
+        return {"hovertemplate": "%{x|%d %b %Y}<br>%{y:,.2f}"}
+    values = answer.frame[measure.column]
+    written = [amount(value, measure, organization) for value in values]
+    texts = [f"{_plain(label)}<br><b>{text}</b>" for label, text in zip(labels, written, strict=True)]
+    return {"hovertext": texts, "hovertemplate": "%{hovertext}"}
+
+
+def _layout(answer: Answer, measures: Sequence[Measure], organization: Organization) -> dict[str, Any]:
+    lying = answer.chart is Chart.RANKED
+    scale = _scale(answer, measures, organization)
+    names: dict[str, Any] = {"showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True}
+    names |= {"autorange": "reversed"} if lying else _dates(answer)
+    return {
+        "template": None,
+        "height": max(180, 90 + _ROW_PIXELS * len(answer.frame)) if lying else _HEIGHT,
+        "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
+        "barmode": "stack" if answer.chart is Chart.STACKED else "group",
+        "bargap": 0.3,
+        "legend": _LEGEND,
+        "showlegend": len(measures) > 1,
+        "hovermode": "closest",
+        "paper_bgcolor": _FAINT,
+        "plot_bgcolor": _FAINT,
+        "dragmode": False,
+        "clickmode": "event+select",
+        "xaxis": scale if lying else names,
+        "yaxis": names if lying else scale,
+    }
+
+
+def _dates(answer: Answer) -> dict[str, Any]:
+    """A time axis whose marks are periods: few bars are named one by one."""
+    shown: dict[str, Any] = {"type": "date", "tickformat": _DAY_MARKS[answer.grain]}
+    if len(answer.frame) <= _TICKS:
+        shown |= {"tickmode": "array", "tickvals": [day.to_pydatetime() for day in answer.frame[answer.key]]}
+    return shown
+
+
+def _scale(answer: Answer, measures: Sequence[Measure], organization: Organization) -> dict[str, Any]:
+    """The axis of amounts, its marks written as the clinic writes them."""
+    columns = answer.frame[[measure.column for measure in measures]].fillna(0)
+    stacked = columns.sum(axis=1) if answer.chart is Chart.STACKED else columns.max(axis=1)
+    kind = measures[0] if measures else None
+    scale = 10.0 ** money.exponent(organization.currency) if kind is not None and kind.unit is Unit.MONEY else 1.0
+    low, high = (float(columns.min().min()), float(stacked.max())) if columns.size else (0.0, 0.0)
+    marks = nice_marks(low / scale, high / scale, whole=kind is None or kind.unit is Unit.COUNT)
+    return {
+        "gridcolor": _GRID,
+        "zerolinecolor": _GRID,
+        "fixedrange": True,
+        "automargin": True,
+        "tickvals": marks,
+        "ticktext": [_mark(mark, kind, organization) for mark in marks],
+        "range": [marks[0], marks[-1]],
+    }
+
+
+def nice_marks(low: float, high: float, *, whole: bool = False) -> list[float]:
+    """Round numbers, evenly apart, from at most `low` to at least `high`; 0 is among them. `whole`: no fractions."""
+    span = max(high, 0.0) - min(low, 0.0) or 1.0
+    power = 10.0 ** math.floor(math.log10(span / _TICKS))
+    step = next(size * power for size in (1, 2, 2.5, 5, 10, 20) if size * power * _TICKS >= span)
+    if whole:
+        step = max(math.ceil(step), 1)
+    first, last = math.floor(min(low, 0.0) / step), math.ceil(max(high, 0.0) / step)
+    return [round(number * step, 9) for number in range(first, max(last, first + 1) + 1)]
+
+
+def _mark(value: float, measure: Measure | None, organization: Organization) -> str:
+    if measure is None or measure.unit is Unit.COUNT:
+        return _compact(value, None, organization)
+    if measure.unit is Unit.SHARE:
+        return f"{value:.0%}" if value * 100 == round(value * 100) else f"{value:.1%}"
+    return f"{value:g} min" if measure.unit is Unit.MINUTES else _compact(value, organization.currency, organization)
+
+
+def _compact(value: float, currency: str | None, organization: Organization) -> str:
+    try:
+        locale = Locale.parse(organization.locale)
+    except (ValueError, UnknownLocaleError):
+        locale = Locale.parse("en")
+    if currency is None:
+        return format_compact_decimal(value, locale=locale, fraction_digits=2)
+    return format_compact_currency(value, currency, locale=locale, fraction_digits=2)
+
+
+def _short(labels: Sequence[str]) -> list[str]:
+    """Names that fit beside a bar, all of them different."""
+    cut = [_plain(label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…") for label in labels]
+    return [f"{text}{chr(0x200B) * cut[:place].count(text)}" for place, text in enumerate(cut)]
+
+
+def _plain(text: str) -> str:
+    """Text in which plotly finds no markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,147 @@
+"""Tables of reports: names instead of ids, amounts in the clinic's currency, numbers aligned for comparing.
+
+Amounts become numbers of major units here and only here, so that a browser can sort and align them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain import money
+from clinic_core.domain.billing import PaymentMethod
+from clinic_core.domain.organization import Organization
+from clinic_core.reports.measures import METHOD, PRACTITIONER, SERVICE, Measure, Unit
+from clinic_core.reports.periods import PERIOD
+from clinic_core.services.reports import Answer, Rows
+from ui import charts, widgets
+
+_HEADS: Final = {
+    "day": "Day",
+    "label": "Invoice",
+    "event": "What",
+    "patient": "Patient",
+    PRACTITIONER: "Practitioner",
+    SERVICE: "Service",
+    METHOD: "Method",
+    "status": "Status",
+    "quantity": "Quantity",
+    "gross_minor": "Gross",
+    "discount_minor": "Discount",
+    "net_minor": "Net",
+    "tax_minor": "Tax",
+    "total_minor": "Total",
+    "amount_minor": "Amount",
+    "paid_minor": "Paid",
+    "due_minor": "Due",
+    "waited_minutes": "Waited",
+    "lead_days": "Booked ahead",
+}
+_FORMATS: Final = {"quantity": "%d", "waited_minutes": "%,.0f min", "lead_days": "%d days"}
+_UNIT_FORMATS: Final = {Unit.COUNT: "%,d", Unit.SHARE: "percent", Unit.MINUTES: "%,.1f min"}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What ids are called, as pairs so that it can be a key."""
+
+    practitioners: tuple[tuple[str, str], ...]
+    services: tuple[tuple[str, str], ...]
+
+    def of(self, column: str) -> Mapping[str, str]:
+        """Id -> name for a column of ids; nothing for other columns."""
+        if column == METHOD:
+            return {method.value: method.label for method in PaymentMethod}
+        if column == "status":
+            return {status.value: mark.text for status, mark in widgets.STATUS.items()}
+        if column == "event":
+            return {"issued": "Billed", "cancelled": "Taken back"}
+        return dict({PRACTITIONER: self.practitioners, SERVICE: self.services}.get(column, ()))
+
+
+def names_of(clinic: Clinic) -> Names:
+    """The present names."""
+    directory = clinic.directory()
+    return Names(
+        tuple((p.id, p.name) for p in directory.practitioners.values()),
+        tuple((s.id, s.name) for s in directory.services.values()),
+    )
+
+
+@lru_cache(maxsize=128)
+def labels_of(answer: Answer, names: Names) -> tuple[str, ...]:
+    """What each row of a report is called."""
+    keys = answer.frame[answer.key] if answer.key else ()
+    if answer.key == PERIOD:
+        return tuple(charts.period_text(day, answer.grain) for day in keys)
+    known = names.of(answer.key)
+    return tuple(known.get(key, key) for key in keys)
+
+
+@lru_cache(maxsize=128)
+def figures(answer: Answer, names: Names, currency: str) -> pd.DataFrame:
+    """A report as a table: what each row is called, then its figures. Shared and read-only."""
+    columns: dict[str, Any] = {answer.title if answer.key != PERIOD else "Period": list(labels_of(answer, names))}
+    for measure in answer.measures:
+        values = answer.frame[measure.column]
+        columns[measure.label] = _major(values, currency) if measure.unit is Unit.MONEY else values.to_numpy()
+    return pd.DataFrame(columns)
+
+
+def figure_columns(answer: Answer, organization: Organization) -> dict[str, Any]:
+    """How the columns of `figures` are written."""
+    return {
+        measure.label: st.column_config.NumberColumn(
+            _head(measure, organization), format=_format(measure, organization)
+        )
+        for measure in answer.measures
+    }
+
+
+@lru_cache(maxsize=64)
+def rows(found: Rows, names: Names, currency: str) -> pd.DataFrame:
+    """The rows behind a figure as a table, in the order in which they are read. Shared and read-only."""
+    table = pd.DataFrame({column: found.frame[column] for column in _HEADS if column in found.frame})
+    for column in table.columns:
+        if column.endswith("_minor"):
+            table[column] = _major(table[column], currency)
+        elif known := names.of(column):
+            table[column] = [known.get(key, key) for key in table[column]]
+    return table
+
+
+def row_columns(found: Rows, organization: Organization) -> dict[str, Any]:
+    """How the columns of `rows` are written."""
+    made: dict[str, Any] = {"day": st.column_config.DateColumn("Day", format="D MMM YYYY")}
+    for column, head in _HEADS.items():
+        if column.endswith("_minor"):
+            text = f"{head} ({organization.currency})"
+            made[column] = st.column_config.NumberColumn(text, format=_money_format(organization))
+        elif column in _FORMATS:
+            made[column] = st.column_config.NumberColumn(head, format=_FORMATS[column])
+        elif column != "day":
+            made[column] = st.column_config.TextColumn(head)
+    return {column: config for column, config in made.items() if column in found.frame}
+
+
+def _major(amounts: pd.Series, currency: str) -> pd.Series:
+    major: pd.Series = amounts / 10 ** money.exponent(currency)
+    return major
+
+
+def _head(measure: Measure, organization: Organization) -> str:
+    return f"{measure.label} ({organization.currency})" if measure.unit is Unit.MONEY else measure.label
+
+
+def _format(measure: Measure, organization: Organization) -> str:
+    return _UNIT_FORMATS.get(measure.unit) or _money_format(organization)
+
+
+def _money_format(organization: Organization) -> str:
+    return f"%,.{money.exponent(organization.currency)}f"
