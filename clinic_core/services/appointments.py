@@ -19,6 +19,7 @@ from clinic_core.domain.appointments import (
     AppointmentEvent,
     AppointmentStatus,
     CancelReason,
+    S,
     require_transition,
 )
 from clinic_core.domain.billing import InvoiceStatus
@@ -26,7 +27,7 @@ from clinic_core.domain.people import Patient
 from clinic_core.errors import Conflict, IllegalTransition, NotFound, SlotTaken
 from clinic_core.services import free_times
 
-_MOVABLE: Final = frozenset({AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED})
+_MOVABLE: Final = frozenset({S.BOOKED, S.ARRIVED})
 _KEPT_DAYS: Final = 1  # for so long the holds of a visit that is over stay: a missed one may still come late
 
 
@@ -138,8 +139,7 @@ def move(
 
 def cancel(clinic: Clinic, actor: Actor, before: Appointment, reason: CancelReason, note: str = "") -> Appointment:
     """Cancel a visit that has not begun; its time is free at once."""
-    after = replace(before, status=AppointmentStatus.CANCELLED, cancel_reason=CancelReason(reason))
-    return _become(clinic, actor, "appointment.cancel", before, after, note=" ".join(note.split()))
+    return _become(clinic, actor, "appointment.cancel", before, S.CANCELLED, cancel_reason=reason, note=note)
 
 
 def arrive(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
@@ -149,24 +149,23 @@ def arrive(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
     """
     access.require(actor, "appointment.arrive", practitioner_id=before.practitioner_id)
     today = clinic.today()
-    late = before.status is AppointmentStatus.NOSHOW and before.day != today
+    late = before.status is S.NOSHOW and before.day != today
     if before.day > today or late:
         raise IllegalTransition(
             f"This visit is on {free_times.spoken_day(before.day)}, not today. "
             + ("Book a new one for today." if late else "Move it to today if the patient is here now.")
         )
-    return _become(clinic, actor, "appointment.arrive", before, replace(before, status=AppointmentStatus.ARRIVED))
+    return _become(clinic, actor, "appointment.arrive", before, S.ARRIVED)
 
 
 def undo_arrival(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
     """Take back an arrival that was marked by mistake."""
-    return _become(clinic, actor, "appointment.arrive", before, replace(before, status=AppointmentStatus.BOOKED))
+    return _become(clinic, actor, "appointment.arrive", before, S.BOOKED)
 
 
 def check_in(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
     """The patient is with the doctor now."""
-    after = replace(before, status=AppointmentStatus.CHECKED_IN)
-    return _become(clinic, actor, "appointment.check_in", before, after)
+    return _become(clinic, actor, "appointment.check_in", before, S.CHECKED_IN)
 
 
 def mark_noshow(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
@@ -177,13 +176,12 @@ def mark_noshow(clinic: Clinic, actor: Actor, before: Appointment) -> Appointmen
             f"This visit starts at {clinic.local(before.start):%H:%M} on {free_times.spoken_day(before.day)}; "
             "until then nobody can have missed it. Cancel it instead."
         )
-    return _become(clinic, actor, "appointment.noshow", before, replace(before, status=AppointmentStatus.NOSHOW))
+    return _become(clinic, actor, "appointment.noshow", before, S.NOSHOW)
 
 
 def fulfil(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
     """The visit is over."""
-    after = replace(before, status=AppointmentStatus.FULFILLED)
-    return _become(clinic, actor, "appointment.fulfil", before, after)
+    return _become(clinic, actor, "appointment.fulfil", before, S.FULFILLED)
 
 
 def get(clinic: Clinic, actor: Actor, appointment_id: str) -> Appointment:
@@ -262,12 +260,10 @@ def release_past(clinic: Clinic) -> int:
 
 def _as_booked(clinic: Clinic, actor: Actor, wanted: Appointment) -> Appointment:
     now = clinic.now()
-    first = AppointmentEvent(
-        at=now, by=actor.username, kind="booked", status=AppointmentStatus.BOOKED, start=wanted.start
-    )
+    first = AppointmentEvent(at=now, by=actor.username, kind="booked", status=S.BOOKED, start=wanted.start)
     return replace(
         wanted,
-        status=AppointmentStatus.BOOKED,
+        status=S.BOOKED,
         day=clock.local_day(wanted.start, clinic.zone),
         booked_at=now,
         events=(first,),
@@ -280,20 +276,28 @@ def _as_booked(clinic: Clinic, actor: Actor, wanted: Appointment) -> Appointment
 def _require_movable(before: Appointment, after: Appointment) -> None:
     if before.status not in _MOVABLE:
         raise IllegalTransition(f"This visit is {before.status}, so it cannot be moved. Book a new one.")
-    if before.status is AppointmentStatus.ARRIVED and after.day != before.day:
+    if before.status is S.ARRIVED and after.day != before.day:
         raise IllegalTransition("The patient is marked as here. Take the arrival back before moving to another day.")
 
 
 def _become(
-    clinic: Clinic, actor: Actor, action: str, before: Appointment, after: Appointment, *, note: str = ""
+    clinic: Clinic,
+    actor: Actor,
+    action: str,
+    before: Appointment,
+    to: AppointmentStatus,
+    *,
+    cancel_reason: CancelReason | None = None,
+    note: str = "",
 ) -> Appointment:
     access.require(actor, action, practitioner_id=before.practitioner_id)
+    after = replace(before, status=to, cancel_reason=cancel_reason)
     event = AppointmentEvent(
-        at=clinic.now(), by=actor.username, kind="status", status=after.status, start=before.start, note=note
+        at=clinic.now(), by=actor.username, kind="status", status=to, start=before.start, note=" ".join(note.split())
     )
     if after == before and _same_event(before.events[-1], event):
         return before  # drawn anew between the two clicks
-    require_transition(before.status, after.status)
+    require_transition(before.status, to)
     return _change(clinic, actor, action, before=before, after=after, event=event)
 
 
@@ -331,7 +335,7 @@ def _may_see(actor: Actor, appointment: Appointment) -> bool:
 def _bills(clinic: Clinic, actor: Actor, seen: list[Appointment]) -> dict[str, tuple[str, InvoiceStatus]]:
     if not access.allows(actor, "invoice.read"):
         return {}
-    done = [a.id for a in seen if a.status is AppointmentStatus.FULFILLED]
+    done = [a.id for a in seen if a.status is S.FULFILLED]
     return clinic.invoices.statuses_of_appointments(done) if done else {}
 
 
