@@ -155,7 +155,7 @@ class Sheet(FPDF):
     def normalize_text(self, text: str) -> str:
         """What can be drawn of a text: composed characters, no control codes, a sign in place of the unknown."""
         composed = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\t", " "))
-        return "".join(self._drawable(char) for char in composed)
+        return "".join(self._drawable(char) for char in composed if char not in _TURNING)
 
     def _drawable(self, char: str) -> str:
         if char == "\n" or self._has(fonts.BASE, char):
@@ -232,6 +232,7 @@ class Sheet(FPDF):
 
 
 _JOINERS: Final = frozenset("\u200c\u200d")  # zero-width non-joiner and joiner
+_TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # could turn an amount round
 _SELECTORS: Final = frozenset(chr(code) for code in range(0xFE00, 0xFE10))
 
 
