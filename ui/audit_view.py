@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -19,6 +19,7 @@ from ui.rows import Row, rows
 
 _EVERYBODY: Final = ""
 _HEIGHT: Final = 620
+_SHORT: Final = 8  # characters of an id, enough to tell two apart
 _COLUMNS: Final = ("Time", "User", "Did what", "Patient", "Record", "Detail")
 ACTIONS: Final = {
     "appointment.arrive": "marked a patient as arrived",
@@ -109,8 +110,8 @@ def show(clinic: Clinic, actor: Actor, question: Question) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-    numbers = audit.patient_numbers(clinic, actor, events)
-    lines = [_row(clinic, event, numbers.get(event.patient_id or "", "")) for event in events]
+    names = _names(clinic, actor) | dict(audit.patient_numbers(clinic, actor, events))
+    lines = [_row(clinic, event, names) for event in events]
     rows("Audit trail", _COLUMNS, lines, key="audit.rows", on_step=_nothing, height=_HEIGHT)
 
 
@@ -128,9 +129,15 @@ def _count(events: Sequence[AuditEvent]) -> str:
     return "One line" if len(events) == 1 else f"{len(events)} lines"
 
 
-def _row(clinic: Clinic, event: AuditEvent, patient_number: str) -> Row:
+def _names(clinic: Clinic, actor: Actor) -> dict[str, str]:
+    """Id -> what staff call it: users, practitioners, services."""
+    view = clinic.directory()
+    people = {user.id: user.username for user in users.list_users(clinic, actor)}
+    return people | {p.id: p.name for p in view.practitioners.values()} | {s.id: s.name for s in view.services.values()}
+
+
+def _row(clinic: Clinic, event: AuditEvent, names: Mapping[str, str]) -> Row:
     done = ACTIONS.get(event.action, event.action)
-    detail = [f"{name.replace('_', ' ')} {value}" for name, value in event.detail.items() if name != "number"]
     return Row(
         id=event.id,
         label=f"{event.username} {done}",
@@ -138,11 +145,17 @@ def _row(clinic: Clinic, event: AuditEvent, patient_number: str) -> Row:
             _time(clinic.local(event.at), clinic.today()),
             f"{event.username} ({event.role})" if event.role != event.username else event.username,
             done,
-            patient_number,
-            event.detail.get("number") or event.record_id[:8],
-            ", ".join(detail),
+            names.get(event.patient_id or "", ""),
+            event.detail.get("number") or names.get(event.record_id) or event.record_id[:_SHORT],
+            ", ".join(_said(clinic, name, value) for name, value in event.detail.items() if name != "number"),
         ),
     )
+
+
+def _said(clinic: Clinic, name: str, value: str) -> str:
+    if name.endswith("_minor") and value.isdigit():
+        return clinic.money(int(value))
+    return value if name in {"method", "change"} else f"{name.replace('_', ' ')} {value}"
 
 
 def _time(at: datetime, today: date) -> str:
