@@ -7,17 +7,10 @@ from ui import booking, calendar, forms, session, visit_drawer, widgets
 clinic, actor = session.open_page("Appointments", action="appointment.book")
 forms.show_done()
 
-with st.container(horizontal=True, vertical_alignment="center"):
+picker, buttons = st.columns([3, 2], vertical_alignment="center")
+with picker:
     day = widgets.day_picker(clinic, "calendar.day")
-    st.button(
-        "Book",
-        key="calendar.book",
-        icon=":material/add:",
-        type="primary",
-        shortcut="B",
-        on_click=booking.begin,
-        help="Book without choosing a time first.",
-    )
+with buttons.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
     look = st.segmented_control(
         "View",
         (calendar.GRID, calendar.TABLE),
@@ -26,6 +19,15 @@ with st.container(horizontal=True, vertical_alignment="center"):
         key="calendar.look",
         label_visibility="collapsed",
         persist_state="session",
+    )
+    st.button(
+        "Book",
+        key="calendar.book",
+        icon=":material/add:",
+        type="primary",
+        shortcut="B",
+        on_click=booking.begin,
+        help="Book without choosing a time first.",
     )
 
 calendar.show(day, widgets.practitioner_filter(clinic, "calendar.only"), look)

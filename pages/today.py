@@ -8,8 +8,10 @@ from ui import booking, day_list, doctor_day, forms, session, today_board, visit
 clinic, actor = session.open_page("Today", action="appointment.read")
 forms.show_done()
 
-with st.container(horizontal=True, vertical_alignment="center"):
+picker, buttons = st.columns([3, 2], vertical_alignment="center")
+with picker:
     day = widgets.day_picker(clinic, "today.day")
+with buttons.container(horizontal=True, horizontal_alignment="right"):
     if allows(actor, "appointment.book") and day == clinic.today():
         st.button(
             "Walk-in",

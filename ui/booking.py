@@ -17,6 +17,7 @@ from clinic_core.domain.people import Patient, Practitioner
 from clinic_core.errors import InThePast, InvalidInput, OutsideHours, SlotTaken
 from clinic_core.services import appointments, free_times
 from ui import errors, forms, patient_picker, session, widgets
+from ui.focus import focus
 
 _STATE: Final = "booking"
 _PATIENT: Final = "booking.who"
@@ -57,7 +58,7 @@ def show() -> None:
     if wanted is None:
         return
     title = "Walk-in: seen today" if wanted["walk_in"] else "Book a visit"
-    st.dialog(title, width="medium", position="right", on_dismiss=close)(_dialog)()
+    st.dialog(title, width=520, position="right", on_dismiss=close)(_dialog)()
 
 
 def _key(field: str) -> str:
@@ -72,7 +73,10 @@ def _dialog() -> None:
     clinic = session.the_clinic()
     with session.show_errors():
         actor = session.require_actor(clinic)
-        patient = patient_picker.patient_picker(clinic, actor, _PATIENT)
+        with st.container(key="booking-patient"):
+            patient = patient_picker.patient_picker(clinic, actor, _PATIENT)
+        if patient is None:
+            focus("booking-patient", once=st.session_state[_STATE]["id"])
         service, practitioner = _what_and_who(clinic)
         if service is None or practitioner is None:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 import streamlit as st
@@ -19,7 +19,8 @@ from ui.text import plain
 
 S = AppointmentStatus
 _PLACE: Final = "doctor.day"
-_COLUMNS: Final = ("Patient", "Time", "Age", "Allergies", "Reason", "Last visit", "Status")
+_COLUMNS: Final = ("Time", "Patient", "Age", "Allergies", "Reason", "Last visit", "Status")
+_OVER: Final = frozenset({S.FULFILLED, S.NOSHOW})
 _ORDER: Final = (S.CHECKED_IN, S.ARRIVED)  # who is next: somebody in the room, then whoever waits longest
 
 
@@ -38,7 +39,8 @@ def show(day: date) -> None:
         following = up_next(mine)
         if following is not None:
             _call_out(clinic, actor, following)
-        rows("My visits", _COLUMNS, [_row(clinic, actor, r, following) for r in mine], key="doctor.rows", on_step=_step)
+        lines = [_row(clinic, actor, row, following) for row in sorted(mine, key=_order)]
+        rows("My visits", _COLUMNS, lines, key="doctor.rows", on_step=_step, head=1)
 
 
 def up_next(mine: Sequence[DayRow]) -> DayRow | None:
@@ -50,12 +52,17 @@ def up_next(mine: Sequence[DayRow]) -> DayRow | None:
     return None
 
 
+def _order(row: DayRow) -> tuple[bool, datetime]:
+    """What is still to do comes first."""
+    return row.appointment.status in _OVER, row.appointment.start
+
+
 def _call_out(clinic: Clinic, actor: Actor, row: DayRow) -> None:
     visit, patient = row.appointment, row.patient
     inside = visit.status is S.CHECKED_IN
     step = steps.NOTE if inside else steps.CALL_IN
     waited = widgets.minutes_since(clinic, visit.since(S.ARRIVED))
-    state = "is with you" if inside else f"waits since {waited} min"
+    state = "is with you" if inside else f"has been waiting for {waited} min"
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         age = widgets.age_and_sex(patient, visit.day)
         reason = f"  \n{plain(visit.reason)}" if visit.reason else ""
@@ -82,8 +89,8 @@ def _row(clinic: Clinic, actor: Actor, row: DayRow, following: DayRow | None) ->
         id=visit.id,
         label=f"{patient.name}, {widgets.time_text(clinic, visit.start)}",
         cells=[
-            patient.name,
             "–" if visit.untimed else widgets.time_text(clinic, visit.start),
+            patient.name,
             widgets.age_and_sex(patient, visit.day),
             Mark(patient.allergies, alert=True) if patient.allergies else "",
             visit.reason or widgets.service_name(clinic, visit.service_id),

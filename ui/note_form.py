@@ -26,7 +26,6 @@ _TEXTS: Final = {
 }
 _LABELS: Final = {**{field: label.lower() for field, (label, _) in _TEXTS.items()}, "follow_up_on": "follow-up day"}
 _FOLLOW_UPS: Final = {"1 week": 7, "2 weeks": 14, "4 weeks": 28, "3 months": 91}
-_MOST_TEXT: Final = 10_000
 
 
 def begin(visit: Visit) -> None:
@@ -86,7 +85,6 @@ def _text(note_id: str, field: str, label: str, hint: str) -> None:
         label,
         key=_key(note_id, field),
         placeholder=hint,
-        max_chars=_MOST_TEXT,
         on_change=_keep,
         args=(note_id,),
         persist_state="session",

@@ -104,6 +104,11 @@ def _fields(clinic: Clinic, key: str) -> None:
     left.text_input("Phone", key=_key(key, "phone"), type="phone", placeholder="", autocomplete="off")
     right.text_input("E-mail", key=_key(key, "email"), placeholder="", autocomplete="off")
     st.text_input("Allergies", key=_key(key, "allergies"), placeholder="None known", autocomplete="off")
+    with st.expander("Address, notes, reminders", expanded=st.session_state[f"{key}.before"] is not None):
+        _more(key)
+
+
+def _more(key: str) -> None:
     st.text_input("Address", key=_key(key, "address"), autocomplete="off")
     st.text_input("Notes", key=_key(key, "notes"), autocomplete="off", help="For the front desk; not medical.")
     st.segmented_control(
@@ -150,7 +155,8 @@ def _birth(clinic: Clinic, key: str) -> None:
 def _typed(key: str) -> PatientForm:
     values = {name: st.session_state.get(_key(key, name)) for name in _FIELDS}
     empty = {"birth_date": None, "age": None, "sex": Sex.UNKNOWN, "contact_by": ContactBy.SMS}
-    return PatientForm(**{name: empty.get(name, "") if value is None else value for name, value in values.items()})
+    typed: dict[str, Any] = {n: empty.get(n, "") if value is None else value for n, value in values.items()}
+    return PatientForm(**typed)
 
 
 def _submit(key: str, *, anyway: bool = False) -> None:

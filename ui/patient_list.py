@@ -13,6 +13,7 @@ from clinic_core.domain.access import allows
 from clinic_core.domain.people import Patient
 from clinic_core.services import patients
 from ui import patient_form, session, widgets
+from ui.focus import focus
 from ui.rows import Mark, Row, Step, rows
 
 FORM: Final = "patients.form"
@@ -26,15 +27,7 @@ def show() -> None:
     clinic = session.the_clinic()
     with session.show_errors():
         actor = session.require_actor(clinic)
-        typed = st.text_input(
-            "Find a patient",
-            key=_TYPED,
-            type="search",
-            live="250ms",
-            placeholder="Part of the name, phone or number",
-            label_visibility="collapsed",
-            persist_state="session",
-        )
+        typed = _search_box()
         found = patients.search(clinic, actor, typed) if typed else patients.latest(clinic, actor)
         _say(typed or "", found)
         if found:
@@ -48,6 +41,21 @@ def show() -> None:
                 on_click=_begin,
                 args=(typed or "",),
             )
+
+
+def _search_box() -> str | None:
+    with st.container(key="patients-search"):
+        typed = st.text_input(
+            "Find a patient",
+            key=_TYPED,
+            type="search",
+            live="250ms",
+            placeholder="Part of the name, phone or number",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+    focus("patients-search", once="page")
+    return typed
 
 
 def _say(typed: str, found: Sequence[Patient]) -> None:

@@ -77,6 +77,7 @@ def columns(clinic: Clinic, actor: Actor, rows: Sequence[DayRow]) -> list[Column
             cards=_waiting(clinic, actor, waiting, by[S.CHECKED_IN]),
             note=_longest(clinic, waiting),
             empty="Nobody is waiting.",
+            first=True,
         ),
         Column(
             title="With the doctor",
@@ -159,7 +160,7 @@ def _waiting(clinic: Clinic, actor: Actor, waiting: Iterable[DayRow], inside: It
         busy.add(row.appointment.practitioner_id)
         minutes = widgets.minutes_since(clinic, row.appointment.since(S.ARRIVED))
         badge = Mark(_span(minutes), "red" if minutes >= _VERY_LONG else "orange" if minutes >= _LONG else "green")
-        cards.append(_card(clinic, actor, row, badge=badge, primary=is_next, is_next=is_next))
+        cards.append(_card(clinic, actor, row, badge=badge, primary=is_next, is_next=is_next, without=(steps.NOSHOW,)))
     return cards
 
 

@@ -20,6 +20,7 @@ from ui.text import plain
 _OPENED: Final = "visit_drawer.id"
 MOVING: Final = "visit_drawer.moving"
 _PLACE: Final = "visit_drawer"
+_THERE: Final = frozenset({AppointmentStatus.ARRIVED, AppointmentStatus.CHECKED_IN})
 
 
 def begin(appointment_id: str) -> None:
@@ -42,7 +43,7 @@ def opened() -> str:
 def show() -> None:
     """Draw the drawer if it was begun."""
     if opened():
-        st.dialog("Visit", width="medium", position="right", on_dismiss=close)(_drawer)()
+        st.dialog("Visit", width=520, position="right", on_dismiss=close)(_drawer)()
 
 
 def moving() -> Appointment | None:
@@ -74,7 +75,8 @@ def _drawer() -> None:
 def _who(clinic: Clinic, record: PatientRecord) -> None:
     patient = record.patient
     last = f"Last visit {widgets.short_day(record.last_visit)}" if record.last_visit else "No visit before"
-    st.markdown(f"### {plain(patient.name)}\n{plain(widgets.details(patient, clinic.today()))} · {last}")
+    st.subheader(plain(patient.name), anchor=False)
+    st.markdown(f"{plain(widgets.details(patient, clinic.today()))} · {last}")
     widgets.show_allergies(patient)
     due = sum(invoice.due_minor for invoice in record.invoices)
     if due:
@@ -108,8 +110,8 @@ def _what(clinic: Clinic, visit: Appointment) -> None:
 
 
 def _since(clinic: Clinic, visit: Appointment) -> str:
-    at = visit.since(visit.status)
-    return f" since {widgets.time_text(clinic, at)}" if at and visit.day == clinic.today() else ""
+    at = visit.since(visit.status) if visit.status in _THERE else None
+    return f" since {widgets.time_text(clinic, at)}" if at else ""
 
 
 def _buttons(actor: Actor, visit: Appointment, patient: Patient) -> None:

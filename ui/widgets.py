@@ -70,7 +70,7 @@ def day_picker(clinic: Clinic, key: str) -> date:
         st.button("›", key=f"{key}.on", on_click=_go, args=(key, 1), help="The day after", shortcut="N")
         if state[key] != today:
             st.button("Today", key=f"{key}.now", on_click=_go, args=(key, 0), shortcut="T")
-        st.markdown(f"**{day_text(state[key])}**{_distance(state[key], today)}", width="content")
+        st.markdown(f"**{state[key]:%A}**, {_distance(state[key], today)}", width="content")
     day: date = state[key]
     return day
 
@@ -83,7 +83,7 @@ def _go(key: str, days: int) -> None:
 def _distance(day: date, today: date) -> str:
     days = (day - today).days
     words = {0: "today", 1: "tomorrow", -1: "yesterday"}
-    return f" · {words.get(days) or (f'in {days} days' if days > 0 else f'{-days} days ago')}"
+    return words.get(days) or (f"in {days} days" if days > 0 else f"{-days} days ago")
 
 
 def date_format(organization: Organization) -> str:

@@ -44,6 +44,7 @@ class Column:
     cards: Sequence[Card]
     note: str = ""
     empty: str = ""
+    first: bool = False  # stands above the others on a phone
 
 
 def board(title: str, columns: Sequence[Column], *, key: str, on_step: OnStep) -> None:
@@ -64,6 +65,7 @@ def _column(column: Column) -> dict[str, Any]:
         "tone": column.tone,
         "note": column.note,
         "empty": column.empty,
+        "first": column.first,
         "cards": [_card(card) for card in column.cards],
     }
 

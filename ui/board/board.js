@@ -1,4 +1,5 @@
 // Cards in columns, each with the steps that may come next. Everything shown arrives in `data`, written with textContent.
+const PATIENCE = 3000 // milliseconds until a click without an answer may be repeated
 const memory = new WeakMap()
 
 function make(tag, className, text) {
@@ -43,7 +44,7 @@ function item(card, tone) {
 }
 
 function column(part) {
-  const box = make("section", part.tone)
+  const box = make("section", part.first ? `${part.tone} first` : part.tone)
   const head = make("h3")
   head.append(make("span", "", part.title), make("span", "count", String(part.cards.length)))
   if (part.note) head.append(make("span", "note", part.note))
@@ -73,14 +74,14 @@ export default function (component) {
     board.replaceChildren(...data.columns.map(column))
     if (focus) same(board, focus.id, focus.step)?.focus({ preventScroll: true })
     state.text = text
-  } else {
-    for (const waiting of board.querySelectorAll("button:disabled")) waiting.disabled = false
   }
   board.onclick = event => {
     const clicked = event.target.closest("button")
     if (!clicked) return
-    if (clicked.dataset.step !== "open") clicked.disabled = true
-    setTriggerValue("step", { id: clicked.dataset.id, step: clicked.dataset.step, made: data.made })
+    setTriggerValue("step", { id: clicked.dataset.id, step: clicked.dataset.step })
+    if (clicked.dataset.step === "open") return
+    clicked.disabled = true
+    setTimeout(() => (clicked.disabled = false), PATIENCE)
   }
   return () => memory.delete(parentElement)
 }

@@ -28,14 +28,15 @@ function cell(column, offset, className, label) {
 
 function slot(data, column, free) {
   const button = cell(column, free.at, "slot", `${free.label}, ${column.name}, free: ${data.verb}`)
-  button.textContent = `${free.label} ${data.verb}`
+  button.append(make("span", "", free.label), make("i", "", data.verb))
   button.dataset.kind = "slot"
   return place(button, free.at, data.step)
 }
 
 function visit(data, column, taken) {
-  const small = taken.minutes * data.cell < 20 * CELL
-  const button = cell(column, taken.at, `visit ${taken.tone}${small ? " small" : ""}`, taken.label)
+  const height = (taken.minutes / CELL) * data.cell
+  const size = height < 18 ? "thin small" : height < 40 ? "thin" : ""
+  const button = cell(column, taken.at, `visit ${taken.tone} ${size}`, taken.label)
   button.title = taken.label
   button.dataset.kind = "visit"
   button.dataset.id = taken.id
@@ -77,6 +78,7 @@ function draw(frame, data) {
   grid.setAttribute("role", "group")
   grid.setAttribute("aria-label", data.title)
   grid.style.gridTemplateColumns = `var(--gutter) repeat(${data.columns.length}, minmax(var(--column), 1fr))`
+  grid.style.setProperty("--columns", String(data.columns.length))
   grid.style.setProperty("--cells", String(data.minutes / CELL))
   grid.style.setProperty("--cell", `${data.cell}px`)
   grid.append(make("div", "corner"), ...data.columns.map(head), gutter(data), ...data.columns.map(c => body(data, c)))

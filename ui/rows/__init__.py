@@ -40,7 +40,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line: its first cell is its heading. `label` names it to a screen reader."""
+    """One line. `label` names it to a screen reader."""
 
     id: str
     label: str
@@ -57,6 +57,7 @@ def rows(
     key: str,
     on_step: OnStep,
     right: Sequence[str] = (),
+    head: int = 0,
     height: int | None = None,
 ) -> None:
     """Draw the table. A click calls `on_step(row id, step id)` before the next run; both come from the browser.
@@ -68,12 +69,14 @@ def rows(
         key: Of the widget.
         on_step: A callback.
         right: Headings of number columns.
+        head: Which column names the row: it is bold, and stands above the others on a phone.
         height: Pixels after which the table scrolls; None shows all of it.
     """
     data = {
         "title": title,
         "columns": [{"label": name, "right": name in right} for name in columns],
         "rows": [_row(line) for line in lines],
+        "head": head,
         "height": height,
     }
     _mount(key=key, data=data, on_step_change=lambda: _clicked(key, on_step))

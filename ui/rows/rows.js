@@ -1,5 +1,7 @@
 // A plain table whose rows carry buttons. Everything shown arrives in `data` and is written with textContent.
 // Up and down arrows move between the rows' buttons.
+const OPEN = "open" // the step that a click anywhere on its row takes
+const SHORT = 22 // so many characters stay on one line
 const memory = new WeakMap()
 
 function make(tag, className, text) {
@@ -10,12 +12,14 @@ function make(tag, className, text) {
 }
 
 function cell(column, value, isHead) {
-  const box = make(isHead ? "th" : "td", column.right ? "right" : "")
+  const box = make(isHead ? "th" : "td", column.right ? "right" : undefined)
   if (isHead) box.scope = "row"
   else box.dataset.label = column.label
-  if (value === "" || value === null) return box
+  if (value === "") return box
+  if ((value.text ?? value).length <= SHORT) box.classList.add("short")
   if (typeof value === "string") box.textContent = value
-  else box.append(make("span", value.alert ? "alert" : `badge ${value.tone}`, value.text))
+  else box.classList.add("bare")
+  if (typeof value !== "string") box.append(make("span", value.alert ? "alert" : `badge ${value.tone}`, value.text))
   return box
 }
 
@@ -32,9 +36,11 @@ function actions(row) {
   return box
 }
 
-function line(columns, row) {
+function line(columns, row, head) {
   const box = make("tr", row.next ? "next" : "")
-  columns.forEach((column, i) => box.append(cell(column, row.cells[i], i === 0)))
+  if (row.steps.some(step => step.id === OPEN)) box.classList.add("opens")
+  box.dataset.id = row.id
+  columns.forEach((column, i) => box.append(cell(column, row.cells[i], i === head)))
   box.append(actions(row))
   return box
 }
@@ -57,7 +63,7 @@ function draw(frame, data) {
   const top = make("thead")
   const rest = make("tbody")
   top.append(head(data.columns))
-  rest.append(...data.rows.map(row => line(data.columns, row)))
+  rest.append(...data.rows.map(row => line(data.columns, row, data.head)))
   table.append(make("caption", "", data.title), top, rest)
   frame.style.setProperty("--height", data.height ? `${data.height}px` : "none")
   frame.replaceChildren(table)
@@ -90,7 +96,9 @@ export default function (component) {
   }
   frame.onclick = event => {
     const button = event.target.closest("button")
+    const row = event.target.closest("tr.opens")
     if (button) setTriggerValue("step", { id: button.dataset.id, step: button.dataset.step })
+    else if (row) setTriggerValue("step", { id: row.dataset.id, step: OPEN })
   }
   frame.onkeydown = event => {
     const button = event.target.closest("button")
