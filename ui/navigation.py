@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from clinic_core.domain.access import Actor, Role
 from ui.session import may_open
-
-ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +30,6 @@ PAGES: Final = (
     Screen(name="users", title="Users", icon="manage_accounts", action="user.read"),
     Screen(name="audit", title="Audit", icon="history", action="audit.read"),
 )
-PAGES = tuple(screen for screen in PAGES if (ROOT / "pages" / f"{screen.name}.py").exists())  # type: ignore[misc]
 _LANDING: Final = {Role.ADMIN: "settings"}  # everybody else begins with the first page they may open
 
 

@@ -21,8 +21,8 @@ __all__ = ["granted", "may_open", "open_page", "refuse", "require_actor", "show_
 
 _SIGN_IN: Final = "/auth/sign-in"
 _SIGNING_OUT: Final = "signing_out"
-# Set by the router while it runs a page, so that one run asks the database once. It is gone in callbacks, which run
-# before the router, and in fragment reruns, which run without it; those ask again.
+# Set by the router while it runs a page, so that one run asks the database once, however many guards it passes. It is
+# not set in callbacks, which run before the router, nor in fragment reruns, which run without it; those ask again.
 _granted: ContextVar[Actor | None] = ContextVar("granted", default=None)
 
 
@@ -32,7 +32,7 @@ def open_page(title: str, *, action: str) -> tuple[Clinic, Actor]:
     Every page calls it first, besides the router, because a page must not depend on how it was reached.
     """
     clinic = the_clinic()
-    actor = _granted.get() or _actor_or_try_again(clinic)
+    actor = _actor_or_try_again(clinic)
     st.title(title)
     if not may_open(actor, action):
         refuse(actor)
@@ -45,6 +45,8 @@ def require_actor(clinic: Clinic) -> Actor:
 
     Raises Unavailable, so use it inside `show_errors`.
     """
+    if (known := _granted.get()) is not None:
+        return known
     injected = st.session_state.get("actor")
     if isinstance(injected, Actor):  # see `the_clinic`
         return injected

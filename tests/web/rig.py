@@ -200,12 +200,14 @@ class Tab:
     menu: list[str] = field(default_factory=list)
     session_id: str = ""
     redirect: str = ""
+    fragments: list[str] = field(default_factory=list)  # those that refresh themselves
     not_found: bool = False
 
-    def run(self, *, page_name: str = "", **state: Any) -> Tab:
+    def run(self, *, page_name: str = "", fragment_id: str = "", **state: Any) -> Tab:
         """Ask for a run and wait for its end."""
         request = BackMsg()
         request.rerun_script.page_name = page_name
+        request.rerun_script.fragment_id = fragment_id
         for widget in state.get("widgets", ()):
             request.rerun_script.widget_states.widgets.append(widget)
         self.send(request)
@@ -232,6 +234,8 @@ class Tab:
             self.session_id = message.new_session.initialize.session_id
         elif kind == "navigation":
             self.menu = [page.page_name for page in message.navigation.app_pages if not page.is_hidden]
+        elif kind == "auto_rerun":
+            self.fragments.append(message.auto_rerun.fragment_id)
         elif kind == "page_not_found":
             self.not_found = True
         elif kind == "auth_redirect":

@@ -166,9 +166,8 @@ def test_every_run_asks_again(running: Clinic) -> None:
     with rig.serving(rig.ROOT, running.settings.database_url) as url:
         cookie = rig.sign_in(url, "manager")
         with rig.tab(url, cookie) as tab:
-            assert tab.run(page_name="settings").menu
+            assert tab.run(page_name="today").fragments
             running.sessions.remove(token_id(cookie.partition("=")[2]))
-            tab.run(page_name="settings")
-
-            assert any("window.location.replace" in text for text in tab.texts)
-            assert not any("Settings" in text for text in tab.texts)
+            for fragment_id in (*tab.fragments, ""):
+                tab.run(page_name="today", fragment_id=fragment_id)
+                assert len(tab.texts) == 1 and "window.location.replace" in tab.texts[0]
