@@ -12,7 +12,7 @@ HELP = "Fill an empty database with an invented clinic, for trying out and for m
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How much, and which one."""
-    parser.add_argument("--years", type=float, metavar="N", help="years of work up to today (default: 1)")
+    parser.add_argument("--years", type=float, metavar="N", help="years of work up to today (default: 0.5)")
     parser.add_argument("--seed", type=int, metavar="S", help="another number makes another clinic (default: 1)")
 
 

@@ -35,7 +35,7 @@ _PERSON: Final = (
         help="phone; without a country code it is read in the clinic's region",
         aliases=("mobile", "telephone", "phone number", "mobile number", "cell", "tel", "contact number"),
     ),
-    Field(name="email", help="e-mail address", aliases=("e mail", "email address", "mail")),
+    Field(name="email", help="e-mail address", aliases=("email address", "mail")),
     Field(
         name="address",
         help="address, or a part of town",
