@@ -14,8 +14,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import pytest
@@ -89,7 +89,8 @@ def test_nothing_acknowledged_is_lost_and_nothing_overlaps(
     kills = _havoc(desks, own_server)
 
     lines = desks.lines()
-    figures = _figures(lines) | kills
+    figures = _figures(lines)
+    figures.update(kills)
     for name, figure in figures.items():
         record_property(name, figure)
     print("\n" + json.dumps(figures))
@@ -113,33 +114,32 @@ def _prepare(clinic: Clinic) -> None:
 
 def _havoc(desks: Desks, server: Server | None) -> dict[str, int]:
     """Kill for `SECONDS`, then let the desks work a moment in peace and stop them; how many were killed."""
-    chance = random.Random(1)
+    chance, begin, killed = random.Random(1), time.monotonic(), 0
     for _ in range(DESKS):
         desks.start()
-    begin = time.monotonic()
-    outages = [Timer(SECONDS * part, _kill, (server, seconds)) for part, seconds in OUTAGES] if server else []
-    for outage in outages:
-        outage.start()
-    killed = 0
-    while time.monotonic() < begin + SECONDS:
-        time.sleep(1)
-        desks.kill(chance.randrange(DESKS))
-        desks.start()
-        killed += 1
-    for outage in outages:
-        outage.join()
+    with ThreadPoolExecutor(1) as beside:
+        outages = beside.submit(_cut, server, begin) if server else None
+        while time.monotonic() < begin + SECONDS or (outages and not outages.done()):
+            time.sleep(1)
+            desks.kill(chance.randrange(DESKS))
+            desks.start()
+            killed += 1
+        cuts = outages.result() if outages else 0
     time.sleep(2)
     while desks.processes:
         desks.kill(0)
-    return {"desks killed": killed, "database killed": len(outages)}
+    return {"desks killed": killed, "database killed": cuts}
 
 
-def _kill(server: Server, seconds: float) -> None:
-    """Kill the database in the middle of its work and start it again where it was, `seconds` later."""
-    assert server.child.pid is not None
-    os.kill(server.child.pid, signal.SIGKILL)
-    time.sleep(seconds)
-    server.start()
+def _cut(server: Server, begin: float) -> int:
+    """Kill the database in the middle of its work and start it again where it was, each time."""
+    for part, seconds in OUTAGES:
+        time.sleep(max(0.0, begin + SECONDS * part - time.monotonic()))
+        assert server.child.pid is not None
+        os.kill(server.child.pid, signal.SIGKILL)
+        time.sleep(seconds)
+        server.start()
+    return len(OUTAGES)
 
 
 def _figures(lines: list[dict[str, Any]]) -> Counter[str]:
