@@ -285,11 +285,27 @@ def app_is_healthy(options: Options) -> bool:
 
 def load_demo_if_empty(clinic: Clinic, say: Say) -> None:
     """Fill an empty database with the demo clinic."""
-    from clinic_core.services import demo  # noqa: PLC0415 - only the first start needs it
+    from clinic_core import progress  # noqa: PLC0415 - only the first start needs it
+    from clinic_core.services import demo  # noqa: PLC0415
 
     if demo.is_empty(clinic):
-        say("The database is empty: loading the demo clinic …")
-        demo.load(clinic)
+        say("The database is empty: loading the demo clinic (a minute or so; --no-demo leaves it empty) …")
+        with progress.bar("Loading the demo clinic", "days") as move:
+            demo.load(clinic, progress=move)
+
+
+def who_can_sign_in(clinic: Clinic) -> str:
+    """The demo's logins, how to make the first user of an empty clinic, or "" where people know their own."""
+    from clinic_core.services import demo  # noqa: PLC0415
+
+    if clinic.users.is_empty():
+        return (
+            "Nobody can sign in yet. Make the first user, with the same --data-dir: "
+            'python -m clinic_core user add admin --name "Your Name" --role admin'
+        )
+    if demo.is_loaded(clinic):
+        return f"Sign in as {', '.join(demo.USERNAMES)}; the password is {demo.PASSWORD} unless it was changed."
+    return ""
 
 
 def _did_not_start(child: Child, what: str) -> str:
@@ -298,6 +314,8 @@ def _did_not_start(child: Child, what: str) -> str:
 
 def _announce(house: House) -> None:
     house.say(f"The clinic is open at {house.address}")
+    if house.clinic and (logins := who_can_sign_in(house.clinic)):
+        house.say(logins)
     if house.server:
         house.say(_EMBEDDED_NOTICE)
     house.say(f"Logs are in {house.folder.logs}. Stop with Ctrl-C.")
