@@ -50,8 +50,8 @@ def how_many_days(now: datetime, years: float) -> int:
 
 def days(now: datetime, years: float, seed: int) -> Iterator[DemoDay]:
     """The clinic's days from the first to the last that has a booking, as they are at `now`."""
-    rng = Random(f"{seed}")  # noqa: S311 - invented people, no secrets
-    visits, papers = Visits(rng, now), Papers(rng, now)
+    visits = Visits(Random(f"visits {seed}"), now)  # noqa: S311 - invented people, no secrets
+    papers = Papers(Random(f"papers {seed}"), now)  # noqa: S311
     hours = list(zip(DOCTORS, schedules(now, years), strict=True))
     start = first_day(now, years)
     for offset in range(how_many_days(now, years)):

@@ -133,7 +133,7 @@ class Papers:
             parts = [(self._later(at, 50), total)]
         else:
             parts = []
-        return self._with_payments(invoice, [(when, amount) for when, amount in parts if amount and when <= self._now])
+        return self._with_payments(invoice, [(when, amount) for when, amount in parts if amount])
 
     def _later(self, at: datetime, most_days: int) -> datetime:
         """In office hours, one to `most_days` days later, sooner more likely."""
@@ -142,7 +142,9 @@ class Papers:
         return clock.at_local(day, time(9, 30), _ZONE) + timedelta(seconds=self._rng.randrange(30_000))
 
     def _with_payments(self, invoice: Invoice, parts: Sequence[tuple[datetime, int]]) -> Invoice:
-        payments = tuple(self._payment(at, amount) for at, amount in parts)
+        """The invoice with those that have come by now. All are made, so that the hour does not change the rest."""
+        made = [self._payment(at, amount) for at, amount in parts]
+        payments = tuple(payment for payment in made if payment.received_at <= self._now)
         paid = sum(payment.amount_minor for payment in payments)
         status = InvoiceStatus.BALANCED if paid == invoice.total_minor else InvoiceStatus.ISSUED
         version = invoice.version + len(payments)

@@ -23,6 +23,7 @@ from clinic_core.store.mongo import (
     IndexModel,
     Stored,
     conflict_key,
+    existing,
     from_document,
     insert_many,
     reaching,
@@ -85,11 +86,12 @@ class Invoices:
         `folded` leaves out the mark for the fold: the caller rebuilds all facts at the end.
         """
         left = [without(_document(invoice), {"unfolded"} if folded else set()) for invoice in invoices]
-        while left:
-            refused = insert_many(self._collection, left, ordered=True)
-            if any("_id" not in key for key in refused.values()):
+        while refused := insert_many(self._collection, left, ordered=True):
+            left = left[min(refused) :]
+            there = existing(self._collection, [document["_id"] for document in left])
+            if left[0]["_id"] not in there:
                 raise AlreadyExists("An invoice with this number exists already.")
-            left = left[min(refused) + 1 :] if refused else []
+            left = [document for document in left if document["_id"] not in there]
 
     def add_history(self, series: str, invoices: Iterable[Invoice]) -> None:
         """Save invoices of another system under the next numbers of `series`, in their order: a crash leaves no gap.

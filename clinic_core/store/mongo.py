@@ -40,6 +40,7 @@ T = TypeVar("T")
 CODEC = CodecOptions(tz_aware=True, tzinfo=UTC, document_class=dict)
 _DUPLICATE_KEY = 11000
 _BATCH = 500
+_ASKED_AT_ONCE = 100  # the embedded server's cost per document grows with the length of an $in
 _UNREACHABLE = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
 
 
@@ -144,7 +145,8 @@ def _renamed(kind: type[Any]) -> dict[str, Any]:
 def insert_many(collection: Documents, documents: Sequence[Document], *, ordered: bool = False) -> dict[int, Document]:
     """Insert many and return those that a unique index refused: position -> index key and value.
 
-    `ordered` stops at the first of them, so that what is saved is always a beginning of what was given.
+    One that is there already, under its own id, is always reported with `_id`, whichever index noticed first.
+    `ordered` stops at the first refusal, so that what is saved is always a beginning of what was given.
     """
     if not documents:
         return {}
@@ -152,8 +154,22 @@ def insert_many(collection: Documents, documents: Sequence[Document], *, ordered
         try:
             collection.insert_many(documents, ordered=ordered)
         except BulkWriteError as error:
-            return _refused(error)
+            refused = _refused(error)
+            there = existing(collection, [str(documents[at]["_id"]) for at in refused])
+            return {
+                at: {"_id": documents[at]["_id"]} if documents[at]["_id"] in there else refused[at] for at in refused
+            }
     return {}
+
+
+def existing(collection: Documents, ids: Sequence[str]) -> set[str]:
+    """Which of these documents are there."""
+    found: set[str] = set()
+    for first in range(0, len(ids), _ASKED_AT_ONCE):
+        wanted = {"_id": {"$in": list(ids[first : first + _ASKED_AT_ONCE])}}
+        with reaching():
+            found |= {str(document["_id"]) for document in collection.find(wanted, {"_id": 1})}
+    return found
 
 
 def _refused(error: BulkWriteError) -> dict[int, Document]:
@@ -205,6 +221,7 @@ __all__ = [
     "conflict_key",
     "connect",
     "database_of",
+    "existing",
     "from_document",
     "insert_many",
     "reaching",

@@ -1,0 +1,209 @@
+"""The demo clinic: believable, the same for the same seed, and sound by every rule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain import demo as rules
+from clinic_core.domain.access import SYSTEM
+from clinic_core.domain.appointments import AppointmentStatus
+from clinic_core.domain.billing import InvoiceStatus
+from clinic_core.domain.demo_setup import BUSIEST, DOCTORS, SERVICES
+from clinic_core.errors import Conflict, InvalidInput, Unavailable
+from clinic_core.services import appointments, check, demo, facts, passwords, users
+from tests import make
+
+YEARS = 0.05
+NOON = make.at("12:00")
+
+
+@pytest.fixture
+def noon(clock: make.Clock) -> make.Clock:
+    clock.set("12:00")
+    return clock
+
+
+@pytest.fixture(scope="module")
+def half_year() -> list[rules.DemoDay]:
+    return list(rules.days(NOON, 0.5, 1))
+
+
+def documents(clinic: Clinic, name: str) -> dict[str, dict[str, Any]]:
+    """Every document of a collection, by id."""
+    return {str(d["_id"]): d for d in clinic.database[name].find()}
+
+
+class TestDays:
+    """What is invented, without a database."""
+
+    def test_the_same_seed_is_the_same_clinic(self):
+        """To the last letter; another seed is another clinic."""
+        once, again, other = (list(rules.days(NOON, YEARS, seed)) for seed in (1, 1, 2))
+        assert once == again
+        assert once != other
+
+    def test_the_past_does_not_depend_on_the_hour(self):
+        """The clock cuts today short and changes nothing before it."""
+        early = list(rules.days(make.at("07:00"), YEARS, 1))
+        late = list(rules.days(make.at("23:00"), YEARS, 1))
+        settled = round(YEARS * 365) - 3  # what is forgotten on the desk for some days is billed by then
+        assert [day.appointments for day in early[:settled]] == [day.appointments for day in late[:settled]]
+
+    def test_it_is_a_busy_clinic(self, half_year: list[rules.DemoDay]):
+        """About 20 visits a day and doctor; busy Mondays; one in ten does not come."""
+        visits = [visit for day in half_year for visit in day.appointments if day.day < make.MONDAY]
+        weekdays = Counter(visit.day.weekday() for visit in visits)
+        missed = sum(visit.status is AppointmentStatus.NOSHOW for visit in visits)
+
+        assert 11_000 < len(visits) < 13_500
+        assert max(weekdays, key=weekdays.__getitem__) == 0
+        assert 0.07 < missed / len(visits) < 0.14
+
+    def test_nobody_is_in_two_places(self):
+        """No overlap for any practitioner, patient or room among visits that take place."""
+        held = [
+            visit for day in rules.days(NOON, YEARS, 1) for visit in day.appointments if visit.status in _TAKES_PLACE
+        ]
+        for resource in ("practitioner_id", "patient_id", "room_id"):
+            rows = sorted((getattr(v, resource), v.start, v.end) for v in held)
+            assert all(a[0] != b[0] or a[2] <= b[1] for a, b in pairwise(rows))
+
+    def test_names_come_in_many_scripts_and_families_share_phones(self, half_year: list[rules.DemoDay]):
+        """Latin with accents, Devanagari, Tamil, Kannada, Arabic, Cyrillic, Chinese, Bengali, Hebrew."""
+        patients = [patient for day in half_year for patient in day.patients]
+        letters = {char for patient in patients for char in patient.name}
+        for first, last in (
+            ("ऀ", "ॿ"),
+            ("஀", "௿"),
+            ("ಀ", "೿"),
+            ("؀", "ۿ"),
+            ("Ѐ", "ӿ"),
+            ("一", "鿿"),
+            ("ঀ", "৿"),
+            ("א", "ת"),
+        ):
+            assert any(first <= char <= last for char in letters)
+        assert {"ã", "ç", "é"} <= letters
+        phones = Counter(patient.phone for patient in patients if patient.phone)
+        assert sum(many > 1 for many in phones.values()) > len(patients) / 20
+
+    def test_money_comes_in_every_way(self, half_year: list[rules.DemoDay]):
+        """At once, in parts, late, not yet; some invoices are cancelled, and one service is taxed."""
+        invoices = [invoice for day in half_year for invoice in day.invoices]
+        status = Counter(invoice.status for invoice in invoices)
+        assert set(status) == set(InvoiceStatus)
+        assert any(len(invoice.payments) > 1 for invoice in invoices)
+        assert any(invoice.status is InvoiceStatus.ISSUED and invoice.payments for invoice in invoices)
+        assert {line.tax_basis_points for invoice in invoices for line in invoice.lines} == {0, 1_800}
+        assert any(line.discount_minor for invoice in invoices for line in invoice.lines)
+
+    @pytest.mark.parametrize("day", [make.MONDAY, make.SUNDAY, date(2026, 12, 31), date(2024, 2, 29)])
+    def test_there_is_work_on_every_day_of_the_week(self, day: date):
+        """Whenever the demo is loaded, Today has something to show."""
+        found = {made.day: made for made in rules.days(make.at("11:30", day), 0.02, 1)}
+        assert len(found[day].appointments) > 5
+
+
+_TAKES_PLACE = {
+    AppointmentStatus.BOOKED,
+    AppointmentStatus.ARRIVED,
+    AppointmentStatus.CHECKED_IN,
+    AppointmentStatus.FULFILLED,
+}
+
+
+class TestLoad:
+    """In a database."""
+
+    def test_a_loaded_clinic_is_sound_and_half_way_through_its_day(
+        self, clinic: Clinic, noon: make.Clock, reception, manager
+    ):
+        """Every rule holds; some are done, some wait, some are still expected; bookings lie ahead."""
+        steps: list[tuple[int, int]] = []
+        done = demo.load(clinic, years=YEARS, progress=lambda now, all_: steps.append((now, all_)))
+
+        assert check.run(clinic) == []
+        assert steps[-1][0] == steps[-1][1] == len(steps)
+        assert (done.patients, done.appointments) == (clinic.patients.count(), len(documents(clinic, "appointments")))
+        board = Counter(row.appointment.status for row in appointments.day(clinic, reception, make.MONDAY).rows)
+        assert min(board[status] for status in _TAKES_PLACE) >= 1
+        assert len(clinic.appointments.on_day(make.MONDAY + timedelta(days=1))) > 10
+        assert {d["folded"] for d in _marks(clinic)} == {True}
+        assert len(facts.visits(clinic, manager)) == done.appointments
+        next_number = clinic.counters.take("patient")
+        assert next_number > done.patients
+
+    def test_its_users_can_sign_in(self, clinic: Clinic, noon: make.Clock):
+        """Four of them; the doctor is the busiest one."""
+        demo.load(clinic, years=0.01)
+
+        found = {user.username: user for user in users.list_users(clinic, SYSTEM)}
+        assert sorted(found) == ["admin", "doctor", "manager", "reception"]
+        assert found["doctor"].practitioner_id == BUSIEST.id
+        assert passwords.is_right("clinic-demo", found["reception"].password_hash)
+        assert not demo.is_empty(clinic)
+
+    def test_it_is_refused_in_production(self, clinic: Clinic):
+        """Whatever is asked."""
+        production = replace(clinic, settings=replace(clinic.settings, app_env="production"))
+        with pytest.raises(Conflict, match="production"):
+            demo.load(production, years=0.01)
+
+    def test_it_is_refused_where_anything_is(self, world: Any):
+        """Real patients and invented ones never mix."""
+        with pytest.raises(Conflict, match="holds records already"):
+            demo.load(world.clinic, years=0.01)
+
+    @pytest.mark.parametrize("years", [0.0, -1.0, 11.0, float("nan")])
+    def test_odd_lengths_are_refused(self, clinic: Clinic, years: float):
+        """More than 0 and up to 10 years."""
+        with pytest.raises(InvalidInput):
+            demo.load(clinic, years=years)
+
+    def test_a_load_that_died_is_completed(
+        self, clinic: Clinic, noon: make.Clock, monkeypatch: pytest.MonkeyPatch, database_url: str
+    ):
+        """By loading again, later and with other wishes: it becomes the clinic that was begun."""
+        monkeypatch.setattr(demo, "_BATCH", 100)
+        saved, calls = clinic.invoices.add_many, Counter[str]()
+
+        def dies_later(*given: Any, **how: Any) -> None:
+            calls["add_many"] += 1
+            if calls["add_many"] == 4:
+                raise Unavailable("gone")
+            saved(*given, **how)
+
+        monkeypatch.setattr(clinic.invoices, "add_many", dies_later)
+        with pytest.raises(Unavailable):
+            demo.load(clinic, years=YEARS)
+        assert demo.is_empty(clinic)
+        monkeypatch.setattr(clinic.invoices, "add_many", saved)
+        noon.pass_(minutes=30)
+
+        done = demo.load(clinic, years=1.0, seed=9)
+
+        wanted = list(rules.days(NOON, YEARS, demo.DEFAULT_SEED))
+        assert done.invoices == sum(len(day.invoices) for day in wanted) == len(documents(clinic, "invoices"))
+        assert set(documents(clinic, "appointments")) == {v.id for day in wanted for v in day.appointments}
+        assert check.run(clinic) == []
+
+
+def _marks(clinic: Clinic) -> list[dict[str, bool]]:
+    """Which of the documents that reports are made of are in their blocks."""
+    names = ("appointments", "invoices")
+    return [
+        {"folded": "unfolded" not in d} for name in names for d in documents(clinic, name).values() if d.get("month")
+    ]
+
+
+def test_every_service_and_doctor_fits_the_five_minute_grid():
+    """So that each visit can be booked, and every opening holds some."""
+    assert all(service.minutes % 5 == 0 for service in SERVICES.values())
+    assert all(code in SERVICES for doctor in DOCTORS for code, _ in doctor.services)
