@@ -19,7 +19,7 @@ from ui.rows import Row, rows
 
 _EVERYBODY: Final = ""
 _HEIGHT: Final = 620
-_SHORT: Final = 8  # characters of an id, enough to tell two apart
+_ID_LENGTH: Final = 32
 _COLUMNS: Final = ("Time", "User", "Did what", "Patient", "Record", "Detail")
 ACTIONS: Final = {
     "appointment.arrive": "marked a patient as arrived",
@@ -146,10 +146,15 @@ def _row(clinic: Clinic, event: AuditEvent, names: Mapping[str, str]) -> Row:
             f"{event.username} ({event.role})" if event.role != event.username else event.username,
             done,
             names.get(event.patient_id or "", ""),
-            event.detail.get("number") or names.get(event.record_id) or event.record_id[:_SHORT],
+            event.detail.get("number") or names.get(event.record_id) or _short(event.record_id),
             ", ".join(_said(clinic, name, value) for name, value in event.detail.items() if name != "number"),
         ),
     )
+
+
+def _short(record_id: str) -> str:
+    """An identifier made by the app by its first characters, which tell two apart; anything else as it is."""
+    return record_id[:8] if len(record_id) == _ID_LENGTH else record_id
 
 
 def _said(clinic: Clinic, name: str, value: str) -> str:

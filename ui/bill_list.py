@@ -22,7 +22,9 @@ _PATIENT: Final = "billing.patient"
 _TYPED: Final = "billing.typed"
 _NEW: Final = "billing.new"
 _NUMBER: Final = re.compile(r"\s*(?:\D[^-]*-.*-)?\s*\d{1,6}\s*")  # INV-2026-00042, or 42 of this year
+_EVERY: Final = "billing.every"
 _MOST_FOUND: Final = 8
+_FIRST: Final = 15
 _ALL: Final = ("Patient", "Number", "Bill", "Day", "With", "Status", "Amount")
 _DRAFTS: Final = ("Patient", "Number", "Day", "With", "Amount")
 _OF_PATIENT: Final = ("Day", "Bill", "With", "Status", "Amount")
@@ -67,10 +69,21 @@ def _worklist(clinic: Clinic, actor: Actor) -> None:
         _note_cut(work.to_bill, work.to_bill_count)
         st.subheader(f"To be paid ({work.unpaid_count})")
         if work.unpaid:
-            _bills(clinic, "To be paid", work.unpaid, key="billing.unpaid", first=not work.to_bill)
+            _unpaid(clinic, work)
         else:
             widgets.nothing_here("Nobody owes anything. Issued invoices stay here until they are paid.", "savings")
-        _note_cut(work.unpaid, work.unpaid_count)
+
+
+def _unpaid(clinic: Clinic, work: billing.Worklist) -> None:
+    """The latest ones; the others are looked for more often than looked through."""
+    every = st.session_state.get(_EVERY, False)
+    shown = work.unpaid if every else work.unpaid[:_FIRST]
+    _bills(clinic, "To be paid", shown, key="billing.unpaid", first=not work.to_bill)
+    if len(shown) < len(work.unpaid):
+        label = f"Show {len(work.unpaid) - len(shown)} more"
+        st.button(label, type="tertiary", on_click=st.session_state.update, args=({_EVERY: True},))
+    else:
+        _note_cut(shown, work.unpaid_count)
 
 
 def _note_cut(shown: Sequence[billing.WorkItem], count: int) -> None:
@@ -88,7 +101,7 @@ def _found(clinic: Clinic, actor: Actor, typed: str) -> None:
         if found:
             _patients(clinic, found)
         elif invoice is None:
-            st.caption("Nothing found. Check the number, or try the patient's phone.")
+            st.caption("Nothing found. Type more of it, check the number, or try the patient's phone.")
 
 
 def _by_number(clinic: Clinic, actor: Actor, typed: str) -> Invoice | None:
