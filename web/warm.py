@@ -9,6 +9,7 @@ import pkgutil
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from time import perf_counter
 from typing import Any, Final
 
@@ -22,7 +23,10 @@ from clinic_core.services import passwords
 _FIRST: Final = ("pandas", "pyarrow", "plotly.graph_objects", "plotly.io", "orjson", "phonenumbers", "babel.numbers")
 # What is needed later and slow to import.
 _LATER: Final = ("fpdf",)
-_COLLECT_SECONDS: Final = 60.0
+# Every run waits while garbage is collected, for as long as there is garbage: little and often keeps that short.
+_COLLECT_SECONDS: Final = 10.0
+_FULL_EVERY: Final = 60  # times; between those only what is new is looked at
+_OLDEST: Final = 2  # the generation of a full collection
 _YOUNG, _MIDDLE, _OLD = 50_000, 20, 1_000
 
 _log = logging.getLogger(__name__)
@@ -56,11 +60,18 @@ def _look_after(stop: threading.Event) -> None:
     passwords.warm_up()
     _reach_the_database()
     _settle()
-    while not stop.wait(_COLLECT_SECONDS):
-        started = perf_counter()
-        found = gc.collect()
-        took = round((perf_counter() - started) * 1000)
-        _log.debug("garbage collected", extra={"fields": {"objects": found, "milliseconds": took}})
+    for times in count(1):
+        if stop.wait(_COLLECT_SECONDS):
+            return
+        _collect(_OLDEST if times % _FULL_EVERY == 0 else _OLDEST - 1)
+
+
+def _collect(generation: int) -> None:
+    started = perf_counter()
+    found = gc.collect(generation)
+    took = round((perf_counter() - started) * 1000)
+    fields = {"generation": generation, "objects": found, "milliseconds": took}
+    _log.debug("garbage collected", extra={"fields": fields})
 
 
 def _settle() -> None:
