@@ -21,7 +21,7 @@ with buttons.container(horizontal=True, horizontal_alignment="right", vertical_a
         persist_state="session",
     )
     st.button(
-        "Book",
+        "Book a visit",
         key="calendar.book",
         icon=":material/add:",
         type="primary",

@@ -102,10 +102,11 @@ def _when(clinic: Clinic, actor: Actor, practitioner: Practitioner, service: Hea
     day: date = left.date_input("Day", key=_key("day"), format=widgets.date_format(clinic.organization()))
     free = appointments.free_slots(clinic, actor, day, practitioner_id=practitioner.id, minutes=service.minutes)
     offered = {widgets.time_text(clinic, start): start for start in free}
+    chosen: str | None = _get("time")
     typed = right.selectbox(
         "Time",
-        list(offered),
-        index=None if _get("time") is None else 0,
+        [*([chosen] if chosen and chosen not in offered else []), *offered],
+        index=None if chosen is None else 0,
         key=_key("time"),
         accept_new_options=True,
         placeholder="Choose, or type like 10:30",

@@ -16,7 +16,7 @@ from clinic_core.domain.encounters import ChargeItem, Encounter
 from clinic_core.errors import Conflict
 from clinic_core.services import encounters
 from clinic_core.services.encounters import Visit
-from ui import errors, forms, session, versioned, widgets
+from ui import errors, forms, notes, session, versioned, widgets
 
 _TEXTS: Final = {
     "reason": ("Reason", "What the patient comes for"),
@@ -48,6 +48,15 @@ def show(visit: Visit) -> None:
         _follow_up(clinic, visit)
         _delivered(clinic, visit.encounter)
         _finish(clinic, visit)
+
+
+def show_unsaved(clinic: Clinic, note_id: str) -> None:
+    """What was typed into a note that can no longer be written, so that it can be copied."""
+    errors.show_kept(_key(note_id, "errors"))
+    base: Encounter | None = st.session_state.get(_key(note_id, "base"))
+    if base is not None and _typed(base) != base:
+        st.warning("This was typed and could not be saved. Copy what you need.")
+        notes.show_note(clinic, _typed(base))
 
 
 def _key(note_id: str, part: str) -> str:

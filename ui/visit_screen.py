@@ -62,6 +62,7 @@ def _is_open(actor: Actor, visit: Visit) -> bool:
 
 
 def _closed(clinic: Clinic, visit: Visit) -> None:
+    note_form.show_unsaved(clinic, visit.encounter.id)
     if visit.encounter.version:
         notes.show_note(clinic, visit.encounter)
     elif visit.appointment.status in _OVER:
