@@ -120,7 +120,7 @@ def _planned(path: Path, how: Mapping) -> Plan:
 
 
 def _say_plan(args: argparse.Namespace, plan: Plan) -> None:
-    print(f"{args.file.name}: {plan.rows} rows of {args.kind}.")
+    print(f"{args.file.name}: {_many(plan.rows, 'row')} of {args.kind}.")
     for note in plan.notes:
         print(note)
     sys.stdout.flush()
@@ -170,14 +170,20 @@ def _cells(finding: Finding) -> list[str]:
 
 def _say_summary(args: argparse.Namespace, summary: Summary) -> None:
     done = "would go in" if summary.dry_run else "went in"
-    print(f"{summary.read} rows read: {summary.new} {done}, {summary.already} were there already, ", end="")
-    print(f"{summary.repeated} repeated a row above, {summary.refused} refused; {summary.warnings} warnings.")
+    print(
+        f"{_many(summary.read, 'row')} read: {summary.new} {done}, {summary.already} were there already, "
+        f"{summary.repeated} repeated a row above, {summary.refused} refused; {_many(summary.warnings, 'warning')}."
+    )
     if summary.blank:
-        print(f"{summary.blank} blank rows were skipped.")
+        print(f"{_many(summary.blank, 'blank row')} skipped.")
     if summary.added:
-        made = ", ".join(f"{how_many} {what}" for what, how_many in sorted(summary.added.items()))
+        made = ", ".join(_many(how_many, what) for what, how_many in sorted(summary.added.items()))
         print(f"{'Would be added' if summary.dry_run else 'Added'} on the way: {made}.")
     if args.dry_run:
         print("Nothing was written. Run it again without --dry-run to import.")
     elif summary.refused:
         print("Correct the refused rows in the file and run it again: rows that went in are not taken twice.")
+
+
+def _many(how_many: int, what: str) -> str:
+    return f"{how_many} {what}" if how_many == 1 else f"{how_many} {what}s"

@@ -116,7 +116,7 @@ class PaymentsTarget:
                 continue
             made.setdefault(f"{SERIES}-{row.received_on.year}", []).append(invoice)
             verdicts[row.row] = NEW
-        self._job.count("historical invoices", sum(map(len, made.values())))
+        self._job.count("historical invoice", sum(map(len, made.values())))
         if not self._job.dry_run:
             for series, invoices in sorted(made.items()):
                 self._job.clinic.invoices.add_history(series, invoices)

@@ -33,7 +33,7 @@ class Job:
     clinic: Clinic
     actor: Actor
     dry_run: bool
-    added: dict[str, int] = field(default_factory=dict)  # "patients" and so on -> how many were made on the way
+    added: dict[str, int] = field(default_factory=dict)  # "patient" and so on -> how many were made on the way
 
     def count(self, what: str, how_many: int = 1) -> None:
         """Remember what the rows made besides themselves."""
@@ -93,7 +93,7 @@ class PatientFinder:
     def add(self, people: dict[PatientRef, Person]) -> dict[PatientRef, str]:
         """Add the patients of these references to the old system."""
         new = {ref: person for ref, person in people.items() if ref.source_id not in self._would_add}
-        self._job.count("patients", len(new))
+        self._job.count("patient", len(new))
         made = {ref: _stranger(ref.source_id, person, self._job.clinic.now()) for ref, person in people.items()}
         if self._job.dry_run:
             self._would_add |= {ref.source_id for ref in new}
@@ -133,7 +133,7 @@ class Names:
     def _add_practitioner(self, name: str, *, active: bool) -> Practitioner:
         made = Practitioner(id=_practitioner_id(name), name=name, active=active)
         self._practitioners.append(made)
-        self._job.count("practitioners")
+        self._job.count("practitioner")
         if not self._job.dry_run:
             self._job.clinic.practitioners.add(made)
             self._job.clinic.audit.record(self._job.actor, "data.import", made.id, kind="practitioner")
@@ -157,7 +157,7 @@ class Names:
             active=False,
         )
         self._services.append(made)
-        self._job.count("services")
+        self._job.count("service")
         if not self._job.dry_run:
             self._job.clinic.catalogue.add(made)
             self._job.clinic.audit.record(self._job.actor, "data.import", made.id, kind="service")

@@ -46,7 +46,7 @@ class Summary:
     refused: int = 0
     warnings: int = 0
     blank: int = 0
-    added: dict[str, int] = field(default_factory=dict)  # made on the way: patients, practitioners, services …
+    added: dict[str, int] = field(default_factory=dict)  # made on the way: "patient", "service" … -> how many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,7 @@ class TestNoShowFile:
         summary = self.take(desk)
 
         assert counts(summary) == (5, 5, 0, 0, 0)
-        assert summary.added == {"patients": 4, "practitioners": 1, "services": 1}
+        assert summary.added == {"patient": 4, "practitioner": 1, "service": 1}
         visit = desk.clinic.appointments.get(derived_id("import-appointment", "5642503"))
         assert (visit.day, visit.untimed, visit.status) == (date(2016, 4, 30), True, AppointmentStatus.NOSHOW)
         assert (visit.source_id, [event.kind for event in visit.events]) == ("5642503", ["imported"])
@@ -335,7 +335,7 @@ class TestNames:
         )
         summary = desk.run(Kind.APPOINTMENTS, text)
 
-        assert summary.added["services"] == 1
+        assert summary.added["service"] == 1
         assert desk.clinic.appointments.get(derived_id("import-appointment", "1")).service_id == world.consultation.id
         added = next(s for s in desk.clinic.catalogue.all() if s.name == "X-ray")
         assert (added.active, added.price_minor) == (False, 0)
