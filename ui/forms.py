@@ -23,13 +23,16 @@ def renew(name: str) -> None:
     st.session_state.pop(f"form:{name}", None)
 
 
-def done(message: str) -> None:
-    """Say that it worked, on the page as it is after the change. Ends the run."""
-    st.session_state[_DONE] = message
+def done(message: str, *, warn: str = "") -> None:
+    """Say that it worked, on the page as it is after the change, and what to look after now. Ends the run."""
+    st.session_state[_DONE] = message, warn
     st.rerun()
 
 
 def show_done() -> None:
     """Show what `done` was told, once."""
-    if message := st.session_state.pop(_DONE, ""):
+    message, warn = st.session_state.pop(_DONE, ("", ""))
+    if message:
         st.toast(message, icon=":material/check_circle:")
+    if warn:
+        st.warning(warn, icon=":material/warning:")

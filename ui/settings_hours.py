@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -114,7 +115,15 @@ def _new_absence(clinic: Clinic, actor: Actor, name: str, base: Schedule) -> Non
             absence = _absence(days, reason)
             both = sorted({*base.absences, absence}, key=lambda a: (a.start_on, a.end_on))
             wanted = replace(base, absences=tuple(both))
-            _save(clinic, actor, name, wanted, saved="The absence is added.", form=f"{name}.absence")
+            warn = _booked(directory.booked_during(clinic, actor, base.id, absence))
+            _save(clinic, actor, name, wanted, saved="The absence is added.", warn=warn, form=f"{name}.absence")
+
+
+def _booked(counts: Mapping[date, int]) -> str:
+    if not counts:
+        return ""
+    days = ", ".join(f"{day:{_SHOWN_DATE}} ({count})" for day, count in counts.items())
+    return f"Visits are booked on days of this absence: {days}. Move or cancel them on the Appointments screen."
 
 
 def _absence(days: object, reason: str) -> Absence:
@@ -124,7 +133,9 @@ def _absence(days: object, reason: str) -> Absence:
     return Absence(start_on=picked[0], end_on=picked[-1], reason=reason.strip())
 
 
-def _save(clinic: Clinic, actor: Actor, name: str, wanted: Schedule, *, saved: str, form: str = "") -> None:
+def _save(
+    clinic: Clinic, actor: Actor, name: str, wanted: Schedule, *, saved: str, warn: str = "", form: str = ""
+) -> None:
     versioned.save(
         name,
         wanted,
@@ -132,7 +143,7 @@ def _save(clinic: Clinic, actor: Actor, name: str, wanted: Schedule, *, saved: s
         latest=lambda: versioned.newest(clinic).schedule(wanted.id),
     )
     forms.renew(form)
-    forms.done(saved)
+    forms.done(saved, warn=warn)
 
 
 def _shown(absence: Absence) -> str:

@@ -6,15 +6,19 @@ A record of version 0 is new. Saving the same record twice, as by a double click
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from datetime import date, timedelta
+from typing import Final, TypeVar
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
+from clinic_core.domain.appointments import EXPECTED
 from clinic_core.domain.organization import HealthcareService, Organization, check_organization, check_service
 from clinic_core.domain.people import Practitioner, clean_name
-from clinic_core.domain.schedules import Schedule, check_schedule
+from clinic_core.domain.schedules import Absence, Schedule, check_schedule
 from clinic_core.errors import InvalidInput, NotFound
+
+MOST_DAYS: Final = 62
 
 R = TypeVar("R", Organization, Practitioner, HealthcareService, Schedule)
 
@@ -58,6 +62,23 @@ def save_schedule(clinic: Clinic, actor: Actor, schedule: Schedule) -> Schedule:
     if schedule.id not in {p.id for p in clinic.practitioners.all()}:
         raise NotFound("This practitioner does not exist. Add the practitioner first, then the hours.")
     return _saved(clinic, actor, "schedule", clinic.schedules.save(wanted))
+
+
+def booked_during(clinic: Clinic, actor: Actor, practitioner_id: str, absence: Absence) -> dict[date, int]:
+    """The days of an absence on which patients are still expected with the practitioner, and how many.
+
+    One query a day; of a longer absence the first `MOST_DAYS` are looked at.
+    """
+    access.require(actor, "settings.write")
+    last = min(absence.end_on, absence.start_on + timedelta(days=MOST_DAYS - 1))
+    days = [absence.start_on + timedelta(days=n) for n in range((last - absence.start_on).days + 1)]
+    counts = {day: _expected(clinic, practitioner_id, day) for day in days}
+    return {day: count for day, count in counts.items() if count}
+
+
+def _expected(clinic: Clinic, practitioner_id: str, day: date) -> int:
+    visits = clinic.appointments.on_day(day)
+    return sum(visit.practitioner_id == practitioner_id and visit.status in EXPECTED for visit in visits)
 
 
 def _saved(clinic: Clinic, actor: Actor, kind: str, record: R) -> R:

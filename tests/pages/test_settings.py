@@ -188,3 +188,18 @@ def test_an_absence_is_added_and_removed(world: World, manager: Actor) -> None:
 
     screen.click(page, "Remove")
     assert world.clinic.directory().schedule(make.DR_A).absences == ()
+
+
+def test_an_absence_over_booked_visits_names_the_days(world: World, manager: Actor) -> None:
+    """They stay booked: somebody has to call the patients."""
+    world.clinic.appointments.add_many(
+        [
+            make.appointment(start=make.at("10:00", make.TUESDAY)),
+            make.appointment(start=make.at("11:00", make.TUESDAY), patient_id="other"),
+            make.appointment(start=make.at("12:00", make.TUESDAY), practitioner_id=make.DR_B, patient_id="third"),
+        ]
+    )
+    page = section(screen.open_page("settings", world.clinic, manager), "Hours")
+    screen.field(page, "date_input", "First and last day").set_value((make.TUESDAY, date(2026, 3, 5)))
+    screen.click(page, "Add absence")
+    assert "Tue 3 Mar 2026 (2). Move" in page.warning[0].value
