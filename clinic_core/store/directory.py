@@ -15,7 +15,7 @@ from clinic_core.domain.organization import HealthcareService, Organization
 from clinic_core.domain.people import Practitioner
 from clinic_core.domain.schedules import Schedule
 from clinic_core.errors import AlreadyExists, Conflict, NotFound
-from clinic_core.store.mongo import Document, IndexModel, conflict_key, from_document, reaching, to_document
+from clinic_core.store.mongo import Document, IndexModel, from_document, reaching, to_document
 
 
 class Versioned(Protocol):
@@ -86,7 +86,7 @@ class Directory(Generic[R]):
         current = self._collection.find_one({"_id": wanted.id})
         if current is not None and from_document(self._kind, current) == wanted:
             return wanted
-        if error is not None and "_id" not in conflict_key(error):
+        if error is not None and (current is None or current["version"] == wanted.version - 1):
             raise AlreadyExists(f"This {self._unique} is used already; choose another.") from error
         raise Conflict("Somebody else changed this just now. Reload the page and enter your change again.") from error
 

@@ -16,7 +16,7 @@ from clinic_core.store.mongo import (
     Document,
     IndexModel,
     Stored,
-    conflict_key,
+    existing,
     from_document,
     insert_many,
     reaching,
@@ -26,6 +26,8 @@ from clinic_core.store.mongo import (
 
 MOST_FOUND = 50
 _NUMBERS_AT_ONCE = 50  # the embedded server's cost per document grows with the length of an $in
+
+_WITHOUT_KEYS = {"keys": 0, "text": 0}  # most of a document, and only the search box needs them
 
 
 class Patients:
@@ -50,8 +52,8 @@ class Patients:
         with reaching():
             try:
                 self._collection.insert_one(_document(patient))
-            except DuplicateKeyError as error:
-                if "_id" not in conflict_key(error):
+            except DuplicateKeyError as error:  # which of several indexes it names is not the same everywhere
+                if not existing(self._collection, [patient.id]):
                     raise AlreadyExists("A patient with this number exists already.") from error
 
     def add_many(self, patients: Iterable[Patient]) -> None:
@@ -82,8 +84,9 @@ class Patients:
 
     def get_many(self, patient_ids: Iterable[str]) -> dict[str, Patient]:
         """The patients that exist, by id, in one query."""
+        wanted = {"_id": {"$in": sorted(set(patient_ids))}}
         with reaching():
-            return {d["_id"]: _patient(d) for d in self._collection.find({"_id": {"$in": sorted(set(patient_ids))}})}
+            return {d["_id"]: _patient(d) for d in self._collection.find(wanted, _WITHOUT_KEYS)}
 
     def by_number(self, number: str) -> Patient | None:
         """The patient with a number like ``P-000123``."""
@@ -100,8 +103,7 @@ class Patients:
     def existing(self, patient_ids: Iterable[str]) -> set[str]:
         """Those of the ids that belong to a patient."""
         with reaching():
-            found = self._collection.find({"_id": {"$in": sorted(set(patient_ids))}}, {"_id": 1})
-            return {str(document["_id"]) for document in found}
+            return existing(self._collection, sorted(set(patient_ids)))
 
     def numbers(self, patient_ids: Iterable[str]) -> dict[str, str]:
         """Patient id -> number like ``P-000123`` of those that exist."""

@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from clinic_core.domain.access import Role
 from clinic_core.domain.users import User
 from clinic_core.errors import AlreadyExists, Conflict, NotFound
-from clinic_core.store.mongo import Document, IndexModel, conflict_key, from_document, reaching, to_document
+from clinic_core.store.mongo import Document, IndexModel, from_document, reaching, to_document
 
 
 class Users:
@@ -30,7 +30,7 @@ class Users:
             try:
                 self._collection.insert_one(to_document(user))
             except DuplicateKeyError as error:
-                if "_id" not in conflict_key(error):
+                if self._collection.find_one({"_id": user.id}, {"_id": 1}) is None:
                     raise AlreadyExists(f"There is a user {user.username} already; choose another name.") from error
 
     def get(self, user_id: str) -> User:

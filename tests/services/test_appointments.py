@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from clinic_core.clinic import open_clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus, CancelReason, holds, status_after
 from clinic_core.domain.billing import InvoiceStatus
@@ -26,8 +27,10 @@ from clinic_core.errors import (
     SlotTaken,
 )
 from clinic_core.services import appointments, billing, directory
+from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import World
+from tests.proxy import Proxy
 
 S = AppointmentStatus
 
@@ -349,6 +352,26 @@ def test_a_cancelled_visit_does_not_move(world: World, reception: Actor) -> None
     cancelled = appointments.cancel(world.clinic, reception, booked, CancelReason.PATIENT)
     with pytest.raises(IllegalTransition, match="cancelled, so it cannot be moved"):
         appointments.move(world.clinic, reception, cancelled, start=make.at("11:00"))
+
+
+def test_an_answer_that_is_lost_changes_nothing_twice(world: World, reception: Actor, clock: make.Clock) -> None:
+    """Each verb over a wire that swallows the answer: done once, and the desk sees that it is done."""
+    with Proxy(world.clinic.settings.database_url) as wire:
+        far = open_clinic(Settings(database_url=wire.url), now=clock)
+        wire.lose("insert", 2)
+        booked = appointments.book(far, reception, wanted(world))
+        wire.lose("update")
+        moved = appointments.move(far, reception, booked, start=make.at("11:00"))
+        wire.lose("update", 2)
+        here = appointments.arrive(far, reception, moved)
+        wire.lose("update")
+        gone = appointments.cancel(far, reception, here, CancelReason.PATIENT)
+        assert wire.lost >= 4
+        far.close()
+
+    assert [e.kind for e in gone.events] == ["booked", "moved", "status", "status"]
+    assert world.clinic.appointments.get(booked.id) == gone
+    assert len(audit_of(world)) == 4
 
 
 # --- what becomes of a visit -----------------------------------------------------------------------------------------

@@ -224,7 +224,7 @@ def test_part_payments_balance_an_invoice(store: Invoices) -> None:
     assert paid is not None
     assert (paid.status, paid.paid_minor, paid.due_minor) == (InvoiceStatus.BALANCED, 50_000, 0)
     assert paid.payments == (first, second)
-    assert store.owing() == []
+    assert store.owing(today=make.MONDAY, most=9) == []
 
 
 def test_what_cannot_be_paid(store: Invoices) -> None:
@@ -340,7 +340,7 @@ def test_a_lost_request_is_said(store: Invoices, open_store: Callable[[], Invoic
 
 
 def test_worklists(store: Invoices) -> None:
-    """Drafts and owing ones, latest first; the owing ones from a month on; paid and cancelled ones in neither."""
+    """Drafts and owing ones, latest first; so many owing ones as are asked for; paid and cancelled ones in neither."""
     draft = store.add(make.invoice())
     early = issue(store)
     february = make.MONDAY.replace(month=2)
@@ -358,9 +358,27 @@ def test_worklists(store: Invoices) -> None:
     store.change(void, replace(void, status=InvoiceStatus.CANCELLED, cancel_reason="slip"))
 
     assert store.drafts() == [draft]
-    assert store.owing() == [early, old]
-    assert store.owing(since_month="2026-03") == [early]
+    assert store.owing(today=make.MONDAY, most=9) == [early, old]
+    assert store.owing(today=make.MONDAY, most=1) == [early]
     assert store.count_owing() == 2
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 9])
+def test_the_owing_ones_are_the_latest_however_old(store: Invoices, most: int) -> None:
+    """Found step by step backwards, none twice and none left out between two steps."""
+    days = (0, 7, 8, 31, 92, 93, 2000)
+    many = [
+        make.invoice(
+            status=InvoiceStatus.ISSUED,
+            series=SERIES,
+            number=number,
+            issued_at=make.NOW - timedelta(days=ago),
+            issued_on=make.MONDAY - timedelta(days=ago),
+        )
+        for number, ago in enumerate(days, 1)
+    ]
+    store.add_many(many)
+    assert store.owing(today=make.MONDAY, most=most) == many[:most]
 
 
 def test_the_count_follows_own_writes(store: Invoices) -> None:
@@ -410,7 +428,7 @@ def test_what_reporting_must_fold(store: Invoices) -> None:
         {"source_id": {"$in": ["old-1"]}},
         {"patient_id": "patient-1"},
         {"open": "draft"},
-        {"open": {"$gte": "owing:2026-01", "$lt": "owing;"}},
+        {"open": {"$gte": "owing:2026-01-01", "$lt": "owing;"}},
         {"month": "2026-03"},
         {"unfolded": True},
     ],
