@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from clinic_core.errors import InThePast, InvalidInput, OutsideHours, SlotTaken
 from clinic_core.services import appointments, free_times
 from ui import errors, forms, patient_picker, session, widgets
 from ui.focus import focus
+from ui.text import plain
 
 _STATE: Final = "booking"
 _PATIENT: Final = "booking.who"
@@ -41,9 +43,22 @@ def begin(
     if start is not None:
         local = clinic.local(start)
         st.session_state[_key("day")], st.session_state[_key("time")] = local.date(), f"{local:%H:%M}"
-    for field, value in (("practitioner", practitioner_id), ("service", service_id)):
+    service = service_id or _usual_service(clinic, practitioner_id, start)
+    for field, value in (("practitioner", practitioner_id), ("service", service)):
         if value:
             st.session_state[_key(field)] = value
+
+
+def _usual_service(clinic: Clinic, practitioner_id: str, start: datetime | None) -> str:
+    """What is booked most on that day with the practitioner, or with anybody; nothing when nobody is booked."""
+    with errors.keep_errors(_STATE):
+        actor = session.require_actor(clinic)
+        rows = appointments.day(clinic, actor, clinic.local(start or clinic.now()).date()).rows
+        theirs = [row for row in rows if row.appointment.practitioner_id == practitioner_id] or rows
+        offered = {service.id for service in clinic.directory().active_services}
+        common = Counter(r.appointment.service_id for r in theirs if r.appointment.service_id in offered).most_common(1)
+        return common[0][0] if common else ""
+    return ""
 
 
 def close() -> None:
@@ -80,7 +95,11 @@ def _dialog() -> None:
         service, practitioner = _what_and_who(clinic)
         if service is None or practitioner is None:
             return
-        start = None if st.session_state[_STATE]["walk_in"] else _when(clinic, actor, practitioner, service)
+        if st.session_state[_STATE]["walk_in"]:
+            start = None
+            _say_who_is_free(clinic, actor, service)
+        else:
+            start = _when(clinic, actor, practitioner, service)
         st.text_input("Reason", key=_key("reason"), placeholder="Optional", max_chars=200)
         _room(clinic)
         _finish(clinic, patient, start)
@@ -93,6 +112,14 @@ def _what_and_who(clinic: Clinic) -> tuple[HealthcareService | None, Practitione
     with right:
         practitioner = widgets.practitioner_picker(clinic, _key("practitioner"))
     return service, practitioner
+
+
+def _say_who_is_free(clinic: Clinic, actor: Actor, service: HealthcareService) -> None:
+    """Where a walk-in waits least."""
+    free = appointments.free_slots_of_all(clinic, actor, clinic.today(), minutes=service.minutes)
+    soonest = sorted((starts[0], practitioner_id) for practitioner_id, starts in free.items() if starts)
+    names = [f"{widgets.practitioner_name(clinic, i)} {widgets.time_text(clinic, start)}" for start, i in soonest]
+    st.caption(f"Free from: {plain(', '.join(names))}." if names else "Nobody has a free time left today.")
 
 
 def _when(clinic: Clinic, actor: Actor, practitioner: Practitioner, service: HealthcareService) -> datetime | None:

@@ -81,7 +81,7 @@ def _call_out(clinic: Clinic, actor: Actor, row: DayRow) -> None:
 
 def _row(clinic: Clinic, actor: Actor, row: DayRow, following: DayRow | None) -> Row:
     visit, patient = row.appointment, row.patient
-    names = steps.offered(actor, visit)
+    names = steps.offered(actor, visit, today=clinic.today())
     wait = visit.since(S.ARRIVED) if visit.status is S.ARRIVED else None
     mark = widgets.STATUS[visit.status]
     status = Mark(f"{mark.text} {widgets.minutes_since(clinic, wait)} min", mark.tone) if wait else mark

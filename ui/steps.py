@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Final
 
 import streamlit as st
@@ -68,10 +69,10 @@ _VERBS: Final[Mapping[str, Callable[[Clinic, Actor, Appointment], Appointment]]]
 }
 
 
-def offered(actor: Actor, visit: Appointment, *, without: tuple[str, ...] = ()) -> list[str]:
-    """What the actor may do next with the visit, likeliest first."""
+def offered(actor: Actor, visit: Appointment, *, today: date, without: tuple[str, ...] = ()) -> list[str]:
+    """What the actor may do next with the visit, likeliest first. Nobody arrives before the day."""
     own = visit.practitioner_id
-    after = _AFTER.get(visit.status, ())
+    after = [step for step in _AFTER.get(visit.status, ()) if visit.day <= today or step not in (ARRIVE, NOSHOW)]
     found = [step for step in after if access.allows(actor, _ACTIONS[step], practitioner_id=own)]
     if CALL_IN in found:
         found.remove(CHECK_IN)

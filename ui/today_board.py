@@ -93,6 +93,8 @@ def columns(clinic: Clinic, actor: Actor, rows: Sequence[DayRow]) -> list[Column
             empty="No visit is finished yet.",
         ),
     ]
+    if rows and rows[0].appointment.day > clinic.today():
+        return found[:1]  # nobody waits yet
     if away:
         cards = [_card(clinic, actor, row, badge=widgets.STATUS[row.appointment.status]) for row in away]
         found.append(Column(title="Not coming", tone="gray", cards=cards))
@@ -126,7 +128,7 @@ def _card(
     brief: bool = False,
 ) -> Card:
     visit, patient = row.appointment, row.patient
-    names = steps.offered(actor, visit, without=(steps.NOTE, *without))
+    names = steps.offered(actor, visit, today=clinic.today(), without=(steps.NOTE, *without))
     likely = names[0] if names and primary else ""
     who = f"{patient.number} · {widgets.age_and_sex(patient, visit.day)}".removesuffix(" · ")
     what = (

@@ -66,7 +66,7 @@ def _drawer() -> None:
         _who(clinic, record)
         _what(clinic, visit)
         errors.show_kept(_PLACE)
-        _buttons(actor, visit, record.patient)
+        _buttons(clinic, actor, visit, record.patient)
         if AppointmentStatus.CANCELLED in TRANSITIONS[visit.status]:
             _cancel_form(visit)
         _history(clinic, visit)
@@ -114,8 +114,8 @@ def _since(clinic: Clinic, visit: Appointment) -> str:
     return f" since {widgets.time_text(clinic, at)}" if at else ""
 
 
-def _buttons(actor: Actor, visit: Appointment, patient: Patient) -> None:
-    names = steps.offered(actor, visit, without=(steps.NOTE,))
+def _buttons(clinic: Clinic, actor: Actor, visit: Appointment, patient: Patient) -> None:
+    names = steps.offered(actor, visit, today=clinic.today(), without=(steps.NOTE,))
     with st.container(horizontal=True):
         for place, step in enumerate(steps.buttons(names, primary=names[0] if names else "")):
             st.button(

@@ -46,7 +46,7 @@ def _head(clinic: Clinic, actor: Actor, visit: Visit) -> None:
             f"{when} · {plain(widgets.service_name(clinic, appointment.service_id))} :{mark.tone}-badge[{mark.text}]",
             width="stretch",
         )
-        if steps.CALL_IN in steps.offered(actor, appointment):
+        if steps.CALL_IN in steps.offered(actor, appointment, today=clinic.today()):
             st.button(
                 "Patient is with me", key="visit.call_in", icon=":material/login:", on_click=_call_in, args=(visit,)
             )

@@ -125,17 +125,20 @@ function target(frame, data, button, key) {
   return null
 }
 
-function reach(frame, button, focus) {
+function reach(frame, button, focus, quiet = false) {
   for (const other of frame.querySelectorAll('button[tabindex="0"]')) other.tabIndex = -1
   button.tabIndex = 0
-  if (focus) button.focus()
+  if (focus) button.focus({ preventScroll: quiet })
 }
 
+// The place that was used last stays the grid's one tab stop, and has the focus again when nothing else took it.
 function restore(frame, data, seen) {
   const buttons = [...frame.querySelectorAll("button")]
-  if (!buttons.length) return
+  const free = buttons.filter(b => b.dataset.kind === "slot")
   const same = buttons.find(b => keyOf(b) === seen.key)
-  reach(frame, same || nearest(buttons, data.now ?? 0), Boolean(same && seen.focused))
+  const start = same ?? nearest(free.length ? free : buttons, data.now ?? 0)
+  const idle = document.activeElement === document.body || document.activeElement?.tagName === "MAIN"
+  if (start) reach(frame, start, Boolean(same && (seen.focused || idle)), true)
 }
 
 function scroll(frame, data, seen) {
