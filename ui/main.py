@@ -27,7 +27,8 @@ def main() -> None:
         chosen = st.navigation([start, *declared.values()], position="sidebar", expanded=True)
         st.logo(ICON, size="large")
         with st.sidebar:
-            st.markdown(f"**{_plain(clinic.organization().name)}**  \n:small[{_plain(actor.name)} · {actor.role}]")
+            lines = (f":small[{_plain(line)}]" for line in (actor.name, actor.role.capitalize()))
+            st.markdown("  \n".join((f"**{_plain(clinic.organization().name)}**", *lines)))
             st.button("Sign out", icon=":material/logout:", on_click=session.sign_out, key="sign_out", width="stretch")
         chosen.run()
 

@@ -202,10 +202,14 @@ def test_health_says_whether_the_database_answers(gated: str, running: Clinic) -
 def test_without_a_database_nobody_is_let_in(tmp_path: Any) -> None:
     """Health says 503, pages ask to wait, the sign-in form stays with what was typed."""
     folder = rig.small_app(tmp_path / "app", rig.GATED_APP)
-    with rig.serving(folder, "mongodb://127.0.0.1:1/nothing?serverSelectionTimeoutMS=300") as url:
-        health = rig.fetch(f"{url}/api/health")
-        page = rig.fetch(url, headers={"Cookie": "clinic_session=x"})
-        form = post(url)
+    with rig.serving(folder, "mongodb://127.0.0.1:1/nothing") as url:
+        with ThreadPoolExecutor(3) as pool:
+            asked = (
+                pool.submit(rig.fetch, f"{url}/api/health"),
+                pool.submit(rig.fetch, url, headers={"Cookie": "clinic_session=x"}),
+                pool.submit(post, url),
+            )
+        health, page, form = (answer.result() for answer in asked)
 
     assert health.status == 503 and b'"status":"unavailable"' in health.body
     assert page.status == 503 and page.headers["retry-after"] == "5"

@@ -36,15 +36,22 @@ def click(*, automatic: bool = False) -> bytes:
     return message.SerializeToString()
 
 
-def drive(clinic: Callable[[], Clinic], session_id: str, frames: list[bytes], *, linger: float = 0.0) -> Any:
-    """Let the browser send `frames`; what Streamlit got of them, and what the browser was sent."""
+def drive(
+    clinic: Callable[[], Clinic], session_id: str, frames: list[bytes], *, stays: float = 0.0, until_sent: bool = False
+) -> Any:
+    """Let the browser send `frames`; what Streamlit got of them, and what the browser was sent.
+
+    The browser then stays for some seconds, or until it is sent something.
+    """
     waiting = [{"type": "websocket.receive", "bytes": frame} for frame in frames] + [{"type": "websocket.disconnect"}]
     received: list[Any] = []
     sent: list[Any] = []
 
     async def receive() -> Any:
         if len(waiting) == 1:
-            await asyncio.sleep(linger)
+            await asyncio.sleep(stays)
+            while until_sent and not sent:
+                await asyncio.sleep(0.01)
         return waiting.pop(0)
 
     async def send(message: Any) -> None:
@@ -53,9 +60,11 @@ def drive(clinic: Callable[[], Clinic], session_id: str, frames: list[bytes], *,
     async def app(scope: Any, receive: Any, send: Any) -> None:
         while (message := await receive())["type"] != "websocket.disconnect":
             received.append(message["bytes"])
-        await asyncio.sleep(0.2)  # what was begun in the background ends
+        while len(served._tasks) > 1:  # all but the watch come to an end
+            await asyncio.sleep(0.01)
 
-    asyncio.run(Stream(clinic, session_id, receive, send).run(app, {}))
+    served = Stream(clinic, session_id, receive, send)
+    asyncio.run(asyncio.wait_for(served.run(app, {}), 30))
     return received, sent
 
 
@@ -90,11 +99,11 @@ def test_a_tab_left_alone_is_sent_away(
 ) -> None:
     """Nobody clicked, yet no record stays on the screen of an empty desk."""
     monkeypatch.setattr(stream, "WATCH_SECONDS", 0.05)
-    _, sent = drive(lambda: clinic, session_id, [], linger=0.3)
+    _, sent = drive(lambda: clinic, session_id, [], stays=0.3)
     assert sent == []
 
     clock.pass_(minutes=31)
-    _, sent = drive(lambda: clinic, session_id, [], linger=0.3)
+    _, sent = drive(lambda: clinic, session_id, [], until_sent=True)
     assert [ForwardMsg.FromString(m["bytes"]).auth_redirect.url for m in sent] == ["/auth/sign-in?why=ended"]
 
 
@@ -105,7 +114,7 @@ def test_nobody_is_sent_away_while_the_database_is_down(session_id: str, monkeyp
     def down() -> Clinic:
         raise Unavailable("down")
 
-    received, sent = drive(down, session_id, [click(), click()], linger=0.2)
+    received, sent = drive(down, session_id, [click(), click()], stays=0.2)
     assert len(received) == 2 and sent == []
 
 
