@@ -57,38 +57,30 @@ def show(clinic: Clinic, actor: Actor) -> None:
 
 
 def _worklist(clinic: Clinic, actor: Actor) -> None:
+    every = st.session_state.get(_EVERY, False)
     with session.show_errors():
-        work = billing.worklist(clinic, actor)
+        work = billing.worklist(clinic, actor, most=billing.MOST_SHOWN if every else _FIRST)
         st.subheader(f"To bill ({work.to_bill_count})")
         if work.to_bill:
             _bills(clinic, "To bill", work.to_bill, key="billing.drafts", columns=_DRAFTS, first=True)
         else:
-            widgets.nothing_here(
-                "No visit waits for its bill. A visit that the doctor finishes appears here.", "task_alt"
-            )
-        _note_cut(work.to_bill, work.to_bill_count)
+            widgets.nothing_here("No visit waits for its bill. One that the doctor finishes appears here.", "task_alt")
         st.subheader(f"To be paid ({work.unpaid_count})")
         if work.unpaid:
-            _unpaid(clinic, work)
+            _bills(clinic, "To be paid", work.unpaid, key="billing.unpaid", first=not work.to_bill)
         else:
             widgets.nothing_here("Nobody owes anything. Issued invoices stay here until they are paid.", "savings")
+        _more(work, every=every)
 
 
-def _unpaid(clinic: Clinic, work: billing.Worklist) -> None:
-    """The latest ones; the others are looked for more often than looked through."""
-    every = st.session_state.get(_EVERY, False)
-    shown = work.unpaid if every else work.unpaid[:_FIRST]
-    _bills(clinic, "To be paid", shown, key="billing.unpaid", first=not work.to_bill)
-    if len(shown) < len(work.unpaid):
-        label = f"Show {len(work.unpaid) - len(shown)} more"
-        st.button(label, type="tertiary", on_click=st.session_state.update, args=({_EVERY: True},))
+def _more(work: billing.Worklist, *, every: bool) -> None:
+    """The latest ones are drawn first: the others are looked for more often than looked through."""
+    if work.to_bill_count <= len(work.to_bill) and work.unpaid_count <= len(work.unpaid):
+        return
+    if every:
+        st.caption(f"The latest {billing.MOST_SHOWN} of each. Find an older one by its number or patient.")
     else:
-        _note_cut(shown, work.unpaid_count)
-
-
-def _note_cut(shown: Sequence[billing.WorkItem], count: int) -> None:
-    if count > len(shown):
-        st.caption(f"The latest {len(shown)} of {count}. Find an older one by its number or patient.")
+        st.button("Show more", type="tertiary", on_click=st.session_state.update, args=({_EVERY: True},))
 
 
 def _found(clinic: Clinic, actor: Actor, typed: str) -> None:

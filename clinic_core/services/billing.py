@@ -23,7 +23,6 @@ from clinic_core.domain.people import Patient
 from clinic_core.errors import Conflict, IllegalTransition, InvalidInput, NotFound
 
 MOST_SHOWN: Final = 50
-_ALL_OWING: Final = 200  # up to so many unpaid invoices are all read; beyond, those of the last three months
 _TRIES: Final = 20
 _NUMBER = re.compile(r"(?:(?P<series>.+)-)?0*(?P<number>[1-9][0-9]{0,8})")
 
@@ -40,8 +39,7 @@ class WorkItem:
 class Worklist:
     """What the desk has to do, latest first, at most `MOST_SHOWN` of each.
 
-    `to_bill` are drafts (finishing a visit makes one), `unpaid` issued invoices with money due; of a clinic with
-    more than 200 unpaid ones only those issued this month or in the two before. The counts are of all;
+    `to_bill` are drafts (finishing a visit makes one), `unpaid` issued invoices with money due. The counts are of all;
     `unpaid_count` may be some seconds old.
     """
 
@@ -134,22 +132,21 @@ def of_patient(clinic: Clinic, actor: Actor, patient_id: str) -> list[Invoice]:
     return found
 
 
-def worklist(clinic: Clinic, actor: Actor) -> Worklist:
-    """What is to be billed and to be paid: four queries at most, however large the ledger."""
+def worklist(clinic: Clinic, actor: Actor, *, most: int = MOST_SHOWN) -> Worklist:
+    """What is to be billed and to be paid: a handful of queries, however large the ledger."""
     access.require(actor, "invoice.read")
     drafts = clinic.invoices.drafts()
-    count = clinic.invoices.count_owing()
-    owing = clinic.invoices.owing(since_month="" if count <= _ALL_OWING else _two_months_before(clinic.today()))
-    shown = (*drafts[:MOST_SHOWN], *owing[:MOST_SHOWN])
+    owing = clinic.invoices.owing(today=clinic.today(), most=most)
+    shown = (*drafts[:most], *owing)
     patients = clinic.patients.get_many(invoice.patient_id for invoice in shown)
     items = [WorkItem(invoice=invoice, patient=patients[invoice.patient_id]) for invoice in shown]
     clinic.audit.record_read(actor, "invoice.read", "worklist")
-    split = min(len(drafts), MOST_SHOWN)
+    split = min(len(drafts), most)
     return Worklist(
         to_bill=tuple(items[:split]),
         to_bill_count=len(drafts),
         unpaid=tuple(items[split:]),
-        unpaid_count=len(owing) if count <= _ALL_OWING else max(count, len(owing)),
+        unpaid_count=len(owing) if len(owing) < most else max(clinic.invoices.count_owing(), len(owing)),
     )
 
 
@@ -342,11 +339,6 @@ def _payment(
 
 def _series(profile: Organization, day: date) -> str:
     return f"{profile.invoice_prefix}-{day.year}"
-
-
-def _two_months_before(day: date) -> str:
-    months = day.year * 12 + day.month - 1 - 2
-    return f"{months // 12:04d}-{months % 12 + 1:02d}"
 
 
 def _seen(clinic: Clinic, actor: Actor, invoice: Invoice) -> Invoice:

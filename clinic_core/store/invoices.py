@@ -1,7 +1,7 @@
 """Invoices with their payments. A unique index on (series, number) is what makes two equal numbers impossible.
 
 Every change is one write of one document, guarded by what was read. Beside the invoice's own fields a document
-carries what is asked for by index: `open` ("draft", or "owing:" and the month of issue), `due_minor` (while money
+carries what is asked for by index: `open` ("draft", or "owing:" and the day of issue), `due_minor` (while money
 is owed), `live_appointment_id` (until it is cancelled), `month` (of issue) and `unfolded: true` (its facts are not
 yet in that month's block). The indexes are sparse, not partial: the embedded server's planner ignores partial ones.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 
 from pymongo import ReturnDocument
 from pymongo.database import Database
@@ -36,6 +37,7 @@ COUNT_SECONDS = 20.0
 _DRAFT = "draft"
 _OWING = "owing:"
 _AFTER_OWING = "owing;"  # the first text after all that begin with _OWING
+_LOOKS_BACK = (7, 31, 92, 0)  # days; 0 is for ever
 _FARTHEST = 20  # the search for the last number looks up to 2**20 numbers ahead at once
 
 
@@ -166,11 +168,18 @@ class Invoices:
             found = [_invoice(document) for document in self._collection.find({"open": _DRAFT})]
         return sorted(found, key=lambda invoice: (invoice.drafted_at, invoice.id), reverse=True)
 
-    def owing(self, *, since_month: str = "") -> list[Invoice]:
-        """Issued with money due, issued in `since_month` ("YYYY-MM") or later, latest first."""
-        with reaching():
-            found = [_invoice(document) for document in self._collection.find(_owing(since_month))]
-        return sorted(found, key=lambda invoice: (invoice.issued_at or invoice.drafted_at, invoice.id), reverse=True)
+    def owing(self, *, today: date, most: int) -> list[Invoice]:
+        """The latest issued ones with money due. It looks back step by step: each one read costs 0.2 ms."""
+        found: list[Invoice] = []
+        before = _AFTER_OWING
+        for days in _LOOKS_BACK:
+            since = _OWING + (today - timedelta(days=days)).isoformat() if days else _OWING
+            with reaching():
+                found += [_invoice(d) for d in self._collection.find({"open": {"$gte": since, "$lt": before}})]
+            if len(found) >= most:
+                break
+            before = since
+        return sorted(found, key=lambda i: (i.issued_at or i.drafted_at, i.id), reverse=True)[:most]
 
     def count_owing(self) -> int:
         """How many are issued with money due; at most `COUNT_SECONDS` old, for it costs 30 µs each."""
@@ -178,7 +187,7 @@ class Invoices:
         if time.monotonic() < until:
             return count
         with reaching():
-            count = self._collection.count_documents(_owing(""))
+            count = self._collection.count_documents({"open": {"$gte": _OWING, "$lt": _AFTER_OWING}})
         self._owing_count = count, time.monotonic() + COUNT_SECONDS
         return count
 
@@ -293,10 +302,6 @@ class Invoices:
         return found
 
 
-def _owing(since_month: str) -> Document:
-    return {"open": {"$gte": _OWING + since_month, "$lt": _AFTER_OWING}}
-
-
 def _end_of_run(low: int, ahead: list[int], used: set[int]) -> int:
     """The highest of the numbers asked for that is in use with all those below it that were asked for."""
     for number in ahead[1:]:
@@ -323,8 +328,8 @@ def _document(invoice: Invoice) -> Document:
         derived["open"] = _DRAFT
     if invoice.status in OWING:
         derived["due_minor"] = invoice.due_minor
-    if invoice.status is InvoiceStatus.ISSUED and "month" in derived:
-        derived["open"] = _OWING + str(derived["month"])
+    if invoice.status is InvoiceStatus.ISSUED and invoice.issued_on is not None:
+        derived["open"] = _OWING + invoice.issued_on.isoformat()
     if invoice.appointment_id is not None and invoice.status is not InvoiceStatus.CANCELLED:
         derived["live_appointment_id"] = invoice.appointment_id
     return to_document(invoice) | derived

@@ -457,7 +457,7 @@ def test_worklist(world: World, reception: Actor, clock: make.Clock) -> None:
 
 
 def test_a_long_worklist_is_cut(world: World, reception: Actor) -> None:
-    """Fifty of each, the latest, with the count of all; a very long list leaves out what is older than two months."""
+    """Fifty of each, the latest, with the count of all."""
     many = [
         make.invoice(
             patient_id=world.ben.id,
