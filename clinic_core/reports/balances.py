@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-_INVOICE = ["document_id", "label", "patient_id", "practitioner_id"]
+_INVOICE = ["document_id", "label", "patient_id", "practitioner_id", "day"]
 
 
 def of(charges: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
@@ -13,13 +13,16 @@ def of(charges: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
         payments: all rows of `domain.facts.Receipt` up to the day.
 
     Returns:
-        Oldest first: `document_id`, `label`, `patient_id`, `practitioner_id`, `day` (of the first charge),
-        `total_minor`, `paid_minor`, `due_minor` (int64).
+        Oldest first: `document_id`, `label`, `patient_id`, `practitioner_id`, `day` (of the first charge or payment),
+        `total_minor`, `paid_minor`, `due_minor` (int64; below zero when more was paid than charged by then).
     """
-    billed = charges.groupby("document_id", sort=False).agg(total_minor=("total_minor", "sum"))
-    paid = payments.groupby("document_id", sort=False)["amount_minor"].sum()
-    known = charges[[*_INVOICE, "day"]].sort_values("day", kind="stable").drop_duplicates("document_id")
-    table = known.set_index("document_id").join(billed)
-    table["paid_minor"] = paid.reindex(table.index).fillna(0).astype("int64")
+    events = pd.concat([charges[_INVOICE], payments[_INVOICE]]).sort_values("day", kind="stable")
+    table = events.drop_duplicates("document_id").set_index("document_id")
+    table["total_minor"] = _sums(charges, "total_minor", table.index)
+    table["paid_minor"] = _sums(payments, "amount_minor", table.index)
     table["due_minor"] = table["total_minor"] - table["paid_minor"]
     return table[table["due_minor"] != 0].reset_index()
+
+
+def _sums(frame: pd.DataFrame, column: str, documents: pd.Index) -> pd.Series:
+    return frame.groupby("document_id", sort=False)[column].sum().reindex(documents, fill_value=0)

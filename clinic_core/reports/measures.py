@@ -86,7 +86,7 @@ def side_by_side(key: str, columns: dict[str, pd.Series]) -> pd.DataFrame:
         The key, then the columns, int64.
     """
     plain = [column.set_axis(_plain(column.index)) for column in columns.values()]
-    table = pd.concat(plain, axis=1, keys=list(columns)) if plain else pd.DataFrame()
+    table = pd.concat(plain, axis=1, keys=list(columns), sort=False) if plain else pd.DataFrame()
     filled = table.fillna(0).astype("int64").sort_index()
     filled = filled[(filled != 0).any(axis=1)] if key != PERIOD else filled
     return filled.rename_axis(key).reset_index()

@@ -261,7 +261,7 @@ def _behind(frame: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 def _with_patients(clinic: Clinic, frame: pd.DataFrame) -> pd.DataFrame:
     numbers = clinic.patients.numbers(frame["patient_id"].unique())
     numbered = frame.drop(columns=["patient_id", PERIOD], errors="ignore")
-    numbered.insert(0, "patient", frame["patient_id"].map(numbers).fillna(""))
+    numbered.insert(0, "patient", [numbers.get(patient_id, "") for patient_id in frame["patient_id"]])
     return numbered.reset_index(drop=True)
 
 

@@ -1,0 +1,255 @@
+"""Reports on frames made by hand, periods, and CSV that no spreadsheet runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clinic_core import reports
+from clinic_core.reports import balances, export, measures
+from clinic_core.reports.periods import Grain, Span, days_of, every_period, grain_for, period_of
+
+
+def frame(**columns: list) -> pd.DataFrame:
+    """A frame of facts; `day` and `period` become days."""
+    made = pd.DataFrame(columns)
+    for name in ("day", "period"):
+        if name in made:
+            made[name] = made[name].astype("datetime64[s]")
+    return made
+
+
+def test_every_file_with_a_title_is_a_report():
+    """Each says what it counts, dated by what, and where its rows are."""
+    found = reports.found()
+    assert {"summary", "revenue", "attendance"} < set(found)
+    assert [r.ORDER for r in found.values()] == sorted(r.ORDER for r in found.values())
+    for name, report in found.items():
+        assert report.TITLE and report.BASIS, name
+        assert report.MEASURES, name
+        assert all(m.facts in (*report.FACTS, "balances") for m in report.MEASURES), name
+
+
+def test_revenue_keeps_billed_and_collected_apart():
+    """A day with only one of them has 0 of the other."""
+    charges = frame(period=["2026-03-02", "2026-03-02", "2026-03-04"], total_minor=[100, 50, -50])
+    payments = frame(period=["2026-03-03"], amount_minor=[70])
+
+    table = reports.found()["revenue"].build(charges, payments)
+
+    assert table["period"].dt.day.tolist() == [2, 3, 4]
+    assert table["billed_minor"].tolist() == [150, 0, -50]
+    assert table["collected_minor"].tolist() == [0, 70, 0]
+
+
+def test_practitioners_come_most_billed_first():
+    """Categories that nobody has are not shown."""
+    kinds = pd.CategoricalDtype(["a", "b", "gone"])
+    charges = frame(practitioner_id=["a", "b"], total_minor=[100, 300]).astype({"practitioner_id": kinds})
+    payments = frame(practitioner_id=["a"], amount_minor=[40]).astype({"practitioner_id": kinds})
+
+    table = reports.found()["revenue_by_practitioner"].build(charges, payments)
+
+    assert table.to_dict("records") == [
+        {"practitioner_id": "b", "billed_minor": 300, "collected_minor": 0},
+        {"practitioner_id": "a", "billed_minor": 100, "collected_minor": 40},
+    ]
+
+
+def test_methods_count_payments_and_add_them_up():
+    """Two in cash, one by card."""
+    payments = frame(method=["cash", "card", "cash"], amount_minor=[10, 90, 20])
+
+    table = reports.found()["revenue_by_method"].build(payments)
+
+    assert table.values.tolist() == [["card", 90, 1], ["cash", 30, 2]]
+
+
+def test_services_sum_quantity_discount_and_tax():
+    """A line that was taken back is off again."""
+    charges = frame(
+        service_id=["x", "x", "y"],
+        total_minor=[118, -118, 50],
+        discount_minor=[5, -5, 0],
+        tax_minor=[18, -18, 0],
+        quantity=[2, -2, 1],
+    )
+    assert reports.found()["revenue_by_service"].build(charges).values.tolist() == [["y", 50, 0, 0, 1]]
+
+
+def test_attendance_counts_each_visit_once():
+    """Booked, arrived and checked-in are open."""
+    statuses = ["fulfilled", "noshow", "cancelled", "booked", "arrived", "checked-in", "fulfilled"]
+    visits = frame(period=["2026-03-01"] * 6 + ["2026-04-01"], status=statuses)
+
+    table = reports.found()["attendance"].build(visits)
+
+    assert table.iloc[:, 1:].values.tolist() == [[1, 1, 1, 3], [1, 0, 0, 0]]
+
+
+def test_the_noshow_rate_leaves_out_cancelled_and_open_visits():
+    """One missed of four that were due."""
+    statuses = ["fulfilled"] * 3 + ["noshow", "cancelled", "booked"]
+    visits = frame(practitioner_id=["a"] * 6, status=statuses)
+
+    table = reports.found()["noshows"].build(visits)
+
+    assert table.values.tolist() == [["a", 0.25, 1, 3]]
+
+
+def test_waiting_is_known_only_where_both_ends_were_marked():
+    """The middle of 10, 20, 60 is 20; the visit without marks does not count."""
+    visits = frame(period=["2026-03-01"] * 4, waited_minutes=[10.0, 20.0, 60.0, None])
+
+    (row,) = reports.found()["waiting"].build(visits).to_dict("records")
+
+    assert (row["half"], row["nine_tenths"], row["known"]) == (20.0, 52.0, 3)
+
+
+def test_balances_hold_what_is_due_and_leave_out_what_is_even():
+    """Part paid, paid, cancelled, not paid, and paid before it was charged."""
+
+    def events(*ids: str, **amounts: list[int]) -> pd.DataFrame:
+        size = len(ids)
+        same = {"patient_id": ["p"] * size, "practitioner_id": ["a"] * size, "day": ["2026-03-02"] * size}
+        return frame(document_id=list(ids), label=list(ids), **same, **amounts)
+
+    charges = events("part", "paid", "gone", "gone", "none", total_minor=[100, 50, 70, -70, 30])
+    payments = events("part", "paid", "part", "early", amount_minor=[20, 50, 10, 5])
+
+    table = balances.of(charges, payments)
+
+    assert table[["document_id", "total_minor", "paid_minor", "due_minor"]].values.tolist() == [
+        ["part", 100, 30, 70],
+        ["none", 30, 0, 30],
+        ["early", 0, 5, -5],
+    ]
+
+
+TODAY = date(2026, 3, 30)
+
+
+@pytest.mark.parametrize(
+    ("span", "first", "last"),
+    [
+        (Span.THIS_MONTH, date(2026, 3, 1), date(2026, 3, 31)),
+        (Span.LAST_MONTH, date(2026, 2, 1), date(2026, 2, 28)),
+        (Span.LAST_30_DAYS, date(2026, 3, 1), TODAY),
+        (Span.LAST_90_DAYS, date(2025, 12, 31), TODAY),
+        (Span.THIS_YEAR, date(2026, 1, 1), date(2026, 12, 31)),
+        (Span.LAST_YEAR, date(2025, 1, 1), date(2025, 12, 31)),
+        (Span.ALL, None, None),
+    ],
+)
+def test_spans_are_whole_days(span, first, last):
+    """Both ends included."""
+    assert days_of(span, TODAY) == (first, last)
+
+
+def test_the_last_month_of_january_lies_in_the_year_before():
+    """And December's last day is its 31st."""
+    assert days_of(Span.LAST_MONTH, date(2026, 1, 31)) == (date(2025, 12, 1), date(2025, 12, 31))
+    assert days_of(Span.THIS_MONTH, date(2026, 12, 5))[1] == date(2026, 12, 31)
+
+
+def test_steps_suit_the_length():
+    """A month by day, a quarter by week, a year by month."""
+    assert grain_for(*days_of(Span.THIS_MONTH, TODAY)) is Grain.DAY
+    assert grain_for(*days_of(Span.LAST_90_DAYS, TODAY)) is Grain.WEEK
+    assert grain_for(*days_of(Span.THIS_YEAR, TODAY)) is Grain.MONTH
+    assert grain_for(None, None) is Grain.MONTH
+
+
+@given(st.dates(date(1960, 1, 1), date(2100, 1, 1)), st.sampled_from(list(Grain)))
+def test_a_period_begins_on_or_before_its_days(day, grain):
+    """A week on a Monday, a month on its first; also before 1970."""
+    days = pd.Series(pd.to_datetime([day])).astype("datetime64[s]")
+
+    begun = period_of(days, grain).iloc[0].date()
+
+    assert 0 <= (day - begun).days < {Grain.DAY: 1, Grain.WEEK: 7, Grain.MONTH: 31}[grain]
+    assert grain is not Grain.WEEK or begun.isoweekday() == 1
+    assert grain is not Grain.MONTH or (begun.day, begun.month) == (1, day.month)
+
+
+@pytest.mark.parametrize("grain", list(Grain))
+def test_periods_without_anything_are_there(grain):
+    """From the first to the last, each once, and each is a period's beginning."""
+    ends = pd.Series(pd.to_datetime(["2025-12-29", "2026-03-05"])).astype("datetime64[s]")
+    first, last = period_of(ends, grain)
+
+    periods = every_period(first, last, grain)
+
+    assert (periods[0], periods[-1]) == (first, last)
+    assert period_of(periods.to_series(), grain).tolist() == list(periods)
+
+
+def test_nothing_gives_empty_typed_tables():
+    """A clinic's first day."""
+    empty = {
+        "charges": frame(period=[], total_minor=[], practitioner_id=[], service_id=[]),
+        "payments": frame(period=[], amount_minor=[], practitioner_id=[], method=[]),
+        "visits": frame(period=[], status=[], practitioner_id=[], waited_minutes=[]),
+    }
+    for name in ("revenue", "revenue_by_practitioner", "revenue_by_method", "attendance", "noshows", "waiting"):
+        report = reports.found()[name]
+        assert report.build(*(empty[facts] for facts in report.FACTS)).empty
+
+
+def test_shares_of_nothing_are_not_known():
+    """Not an error, not 0."""
+    assert measures.share(pd.Series([0]), pd.Series([0])).isna().all()
+
+
+def read(data: bytes) -> list[list[str]]:
+    """The cells of a CSV file."""
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+FORMULAS = [
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    '=LINK("http://x","y")',
+    "＝1+1",
+    "-1.2.3",
+    "+",
+    "-",
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_formula_is_written_as_text(text):
+    """It gets an apostrophe in front, as cell and as heading."""
+    (head,), (cell,) = read(export.to_csv(pd.DataFrame({text: [text]})))
+    assert head == cell == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["-12.50", "+3", "-0", "12", "P-000123", "Dr A", "", "a=b"])
+def test_numbers_and_plain_text_stay_as_they_are(text):
+    """An amount below zero is a number, not a formula."""
+    assert export.safe(text) == text
+
+
+def test_csv_keeps_amounts_days_and_commas():
+    """Decimals exact, days as ISO dates, an unknown value empty."""
+    table = pd.DataFrame(
+        {
+            "day": pd.to_datetime(["2026-03-02"]),
+            "amount": [Decimal("-12.50")],
+            "text": ['a,"b"\nc'],
+            "unknown": [float("nan")],
+        }
+    )
+    assert read(export.to_csv(table))[1] == ["2026-03-02", "-12.50", 'a,"b"\nc', ""]
