@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -36,13 +37,32 @@ _OTHER: Final = "#0284c7"
 _GRID: Final = "rgba(128, 148, 145, 0.25)"
 _FAINT: Final = "rgba(0, 0, 0, 0)"
 _TICKS: Final = 5
+_HEADROOM: Final = 0.03
 _MOST_TEXTS: Final = 400  # figures that are written out for the mouse in the clinic's way; above, plotly writes them
-_ROW_PIXELS: Final = 46
+_ROW_PIXELS: Final = 40
 _HEIGHT: Final = 340
+_LOWEST: Final = 150
 _LONGEST: Final = 24  # letters beside a bar
-_LEGEND: Final = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False}
-_DAY_MARKS: Final = {Grain.MONTH: "%b<br>%Y", Grain.WEEK: "%d %b<br>%Y", Grain.DAY: "%d %b<br>%Y"}
+_LEGEND: Final = {
+    "orientation": "h",
+    "x": 0,
+    "y": 1.02,
+    "yanchor": "bottom",
+    "itemclick": False,
+    "traceorder": "normal",
+}
+_DAY_MARKS: Final = 7  # periods that are named under a chart; as many as a phone has room for
 CONFIG: Final = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
+
+
+class SharedFigure(go.Figure):  # type: ignore[misc]
+    """A figure that nobody changes any more: what is sent to a browser is made once instead of on every run."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figure as a dictionary."""
+        if not hasattr(self, "_sent"):
+            self._sent: dict[str, Any] = super().to_dict()
+        return self._sent
 
 
 def drawn(answer: Answer) -> tuple[Measure, ...]:
@@ -53,13 +73,13 @@ def drawn(answer: Answer) -> tuple[Measure, ...]:
 
 
 @lru_cache(maxsize=128)
-def figure(answer: Answer, labels: tuple[str, ...], organization: Organization) -> go.Figure:
+def figure(answer: Answer, labels: tuple[str, ...], organization: Organization) -> SharedFigure:
     """The chart of a report; `labels` are the names of its rows, in order. Shared and read-only."""
     measures = drawn(answer)
     lying = answer.chart is Chart.RANKED
     places: Sequence[Any] = _short(labels) if lying else [day.to_pydatetime() for day in answer.frame[answer.key]]
     traces = [_trace(answer, measure, places, labels, organization) for measure in measures]
-    return go.Figure(data=traces, layout=_layout(answer, measures, organization))
+    return SharedFigure(data=traces, layout=_layout(answer, measures, organization))
 
 
 def amount(value: float, measure: Measure, organization: Organization) -> str:
@@ -120,8 +140,8 @@ def _layout(answer: Answer, measures: Sequence[Measure], organization: Organizat
     names |= {"autorange": "reversed"} if lying else _dates(answer)
     return {
         "template": None,
-        "height": max(180, 90 + _ROW_PIXELS * len(answer.frame)) if lying else _HEIGHT,
-        "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
+        "height": max(_LOWEST, 70 + _ROW_PIXELS * len(answer.frame)) if lying else _HEIGHT,
+        "margin": {"l": 8, "r": 28 if lying else 8, "t": 36 if len(measures) > 1 else 8, "b": 8},
         "barmode": "stack" if answer.chart is Chart.STACKED else "group",
         "bargap": 0.3,
         "legend": _LEGEND,
@@ -137,11 +157,17 @@ def _layout(answer: Answer, measures: Sequence[Measure], organization: Organizat
 
 
 def _dates(answer: Answer) -> dict[str, Any]:
-    """A time axis whose marks are periods: few bars are named one by one."""
-    shown: dict[str, Any] = {"type": "date", "tickformat": _DAY_MARKS[answer.grain]}
-    if len(answer.frame) <= _TICKS:
-        shown |= {"tickmode": "array", "tickvals": [day.to_pydatetime() for day in answer.frame[answer.key]]}
-    return shown
+    """A time axis on which some of the periods are named, evenly apart, with the year where it begins."""
+    days = [day.to_pydatetime() for day in answer.frame[answer.key]]
+    named = days[:: max(1, math.ceil(len(days) / _DAY_MARKS))]
+    years = [place == 0 or day.year != named[place - 1].year for place, day in enumerate(named)]
+    texts = [_day_mark(day, answer.grain, year=year) for day, year in zip(named, years, strict=True)]
+    return {"type": "date", "tickvals": named, "ticktext": texts, "tickangle": 0}
+
+
+def _day_mark(day: datetime, grain: Grain, *, year: bool) -> str:
+    text = f"{day:%b}" if grain is Grain.MONTH else f"{day.day} {day:%b}"
+    return f"{text}<br>{day.year}" if year else text
 
 
 def _scale(answer: Answer, measures: Sequence[Measure], organization: Organization) -> dict[str, Any]:
@@ -153,13 +179,14 @@ def _scale(answer: Answer, measures: Sequence[Measure], organization: Organizati
     low, high = (float(columns.min().min()), float(stacked.max())) if columns.size else (0.0, 0.0)
     marks = nice_marks(low / scale, high / scale, whole=kind is None or kind.unit is Unit.COUNT)
     return {
+        "showgrid": True,
         "gridcolor": _GRID,
         "zerolinecolor": _GRID,
         "fixedrange": True,
         "automargin": True,
         "tickvals": marks,
         "ticktext": [_mark(mark, kind, organization) for mark in marks],
-        "range": [marks[0], marks[-1]],
+        "range": [marks[0], marks[-1] + _HEADROOM * (marks[-1] - marks[0])],
     }
 
 

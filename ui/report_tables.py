@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 from typing import Any, Final
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from clinic_core.clinic import Clinic
@@ -23,6 +25,7 @@ from clinic_core.services.reports import Answer, Rows
 from ui import charts, widgets
 
 _HEADS: Final = {
+    PERIOD: "Period",
     "day": "Day",
     "label": "Invoice",
     "event": "What",
@@ -31,20 +34,27 @@ _HEADS: Final = {
     SERVICE: "Service",
     METHOD: "Method",
     "status": "Status",
+    "due_minor": "Due",
+    "total_minor": "Total",
+    "amount_minor": "Amount",
+    "paid_minor": "Paid",
     "quantity": "Quantity",
     "gross_minor": "Gross",
     "discount_minor": "Discount",
     "net_minor": "Net",
     "tax_minor": "Tax",
-    "total_minor": "Total",
-    "amount_minor": "Amount",
-    "paid_minor": "Paid",
-    "due_minor": "Due",
     "waited_minutes": "Waited",
     "lead_days": "Booked ahead",
 }
 _FORMATS: Final = {"quantity": "%d", "waited_minutes": "%,.0f min", "lead_days": "%d days"}
 _UNIT_FORMATS: Final = {Unit.COUNT: "%,d", Unit.SHARE: "percent", Unit.MINUTES: "%,.1f min"}
+_TILES: Final = """
+dl.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem }
+dl.tiles, dl.tiles dd { margin: 0; padding: 0 }
+.tile { border: 1px solid rgba(128, 148, 145, .4); border-radius: .5rem; padding: .75rem 1rem }
+.tile dt { opacity: .75; font-size: .875rem; font-weight: 400 }
+.tile dd { font-size: 1.2rem; font-weight: 600; font-variant-numeric: tabular-nums }
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +95,22 @@ def labels_of(answer: Answer, names: Names) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=128)
-def figures(answer: Answer, names: Names, currency: str) -> pd.DataFrame:
-    """A report as a table: what each row is called, then its figures. Shared and read-only."""
-    columns: dict[str, Any] = {answer.title if answer.key != PERIOD else "Period": list(labels_of(answer, names))}
+def tiles(answer: Answer, organization: Organization) -> str:
+    """The only row of a report as a list of terms and figures, in HTML."""
+    figures = answer.frame.iloc[0]
+    written = [(m.label, charts.amount(figures[m.column], m, organization)) for m in answer.measures]
+    parts = [f"<div class='tile'><dt>{escape(label)}</dt><dd>{escape(text)}</dd></div>" for label, text in written]
+    return f"<style>{_TILES}</style><dl class='tiles'>{''.join(parts)}</dl>"
+
+
+@lru_cache(maxsize=128)
+def figures(answer: Answer, names: Names, currency: str) -> pa.Table:
+    """A report as a table: what each row is called, then its figures. Read-only, as all that is shared."""
+    columns: dict[str, Any] = {_HEADS[answer.key]: list(labels_of(answer, names))}
     for measure in answer.measures:
         values = answer.frame[measure.column]
         columns[measure.label] = _major(values, currency) if measure.unit is Unit.MONEY else values.to_numpy()
-    return pd.DataFrame(columns)
+    return pa.Table.from_pandas(pd.DataFrame(columns), preserve_index=False)
 
 
 def figure_columns(answer: Answer, organization: Organization) -> dict[str, Any]:
@@ -105,15 +124,15 @@ def figure_columns(answer: Answer, organization: Organization) -> dict[str, Any]
 
 
 @lru_cache(maxsize=64)
-def rows(found: Rows, names: Names, currency: str) -> pd.DataFrame:
-    """The rows behind a figure as a table, in the order in which they are read. Shared and read-only."""
+def rows(found: Rows, names: Names, currency: str) -> pa.Table:
+    """The rows behind a figure as a table, in the order in which they are read."""
     table = pd.DataFrame({column: found.frame[column] for column in _HEADS if column in found.frame})
     for column in table.columns:
         if column.endswith("_minor"):
             table[column] = _major(table[column], currency)
         elif known := names.of(column):
             table[column] = [known.get(key, key) for key in table[column]]
-    return table
+    return pa.Table.from_pandas(table, preserve_index=False)
 
 
 def row_columns(found: Rows, organization: Organization) -> dict[str, Any]:

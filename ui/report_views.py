@@ -22,7 +22,7 @@ from ui.text import plain
 _URL: Final = "query-params"  # the question lives in the address, so that a view can be sent to a colleague
 _AUTO: Final = "Auto"
 _CHOSEN: Final = "reports.figure"
-_METRIC_PIXELS: Final = 165
+_PILLS, _CHART, _TABLE = _PLACES = ("reports.pills", "reports.chart", "reports.table")
 
 
 def ask(clinic: Clinic) -> Question:
@@ -66,23 +66,11 @@ def chosen_figure(report: str) -> Figure | None:
 
 
 def summary(clinic: Clinic, answer: Answer) -> None:
-    """Draw the period's figures, each with the way to its rows."""
-    organization = clinic.organization()
-    with st.grid("auto", min_column_width=_METRIC_PIXELS, gap="small") as grid:
-        for measure in answer.measures:
-            with grid.cell(), st.container(border=True, gap="xsmall"):
-                value = charts.amount(answer.frame[measure.column].iloc[0], measure, organization)
-                st.metric(measure.label, value)
-                figure = Figure(SUMMARY, measure.column)
-                st.button(
-                    "Rows",
-                    key=f"reports.rows.{measure.column}",
-                    type="tertiary",
-                    icon=":material/table_rows:",
-                    on_click=_show,
-                    args=(figure,),
-                    help=f"Show what {measure.label.lower()} is made of",
-                )
+    """Draw the period's figures, and the way to the rows of each."""
+    st.html(report_tables.tiles(answer, clinic.organization()))
+    columns = {measure.label: measure.column for measure in answer.measures}
+    key = _key(_PILLS)
+    st.pills("Rows behind", list(columns), key=key, on_change=lambda: _pill_selected(key, columns))
     with st.expander("What these figures count"):
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in _sentences(answer.basis)))
 
@@ -102,7 +90,7 @@ def report(clinic: Clinic, answer: Answer) -> None:
     labels = report_tables.labels_of(answer, names)
     values = tuple(answer.frame[answer.key])
     _chart(answer, charts.figure(answer, labels, organization), values)
-    key = f"reports.table.{answer.name}"
+    key = _key(_TABLE, answer.name)
     st.dataframe(
         report_tables.figures(answer, names, organization.currency),
         column_config=report_tables.figure_columns(answer, organization),
@@ -118,7 +106,7 @@ def rows(clinic: Clinic, actor: Actor, question: Question, view: View) -> None:
     """Draw the rows behind the figure that was chosen, and offer all of them as CSV."""
     figure, found = st.session_state.get(_CHOSEN), view.rows
     if found is None or not isinstance(figure, Figure):
-        st.caption("Select a bar or a number in the table, or press Rows under a figure, to see what it is made of.")
+        st.caption("Select a bar or a number in the table to see the rows it is made of.")
         return
     answer = view.summary if figure.report == SUMMARY else view.answer
     names, organization = report_tables.names_of(clinic), clinic.organization()
@@ -144,7 +132,7 @@ def rows(clinic: Clinic, actor: Actor, question: Question, view: View) -> None:
 
 
 def _chart(answer: Answer, figure: Any, values: Sequence[Any]) -> None:
-    key = f"reports.chart.{answer.name}"
+    key = _key(_CHART, answer.name)
     measures = charts.drawn(answer)
     columns = tuple(measure.column for measure in measures)
     st.plotly_chart(
@@ -176,7 +164,7 @@ def _custom(clinic: Clinic) -> tuple[date, date]:
 def _choose(label: str, names: Mapping[str, str], key: str) -> frozenset[str]:
     """Ids of what is chosen by name; none means all."""
     shown = _told_apart(names)
-    chosen = st.multiselect(label, list(shown), key=key, bind=_URL, placeholder="All", width=260)
+    chosen = st.multiselect(label, list(shown), key=key, bind=_URL, placeholder="All")
     return frozenset(shown[name] for name in chosen)
 
 
@@ -190,31 +178,39 @@ def _told_apart(names: Mapping[str, str]) -> dict[str, str]:
     return shown
 
 
-def _show(figure: Figure | None) -> None:
+def _key(place: str, name: str = "") -> str:
+    """The key of a place where a figure is selected; a new one once a figure was selected somewhere else."""
+    return f"{place}.{name}.{st.session_state.get(place, 0)}"
+
+
+def _show(figure: Figure | None, selected_in: str) -> None:
+    """Show the rows of a figure from now on, and forget what was selected in other places."""
     st.session_state[_CHOSEN] = figure
+    for place in _PLACES:
+        if place != selected_in:
+            st.session_state[place] = st.session_state.get(place, 0) + 1
+
+
+def _pill_selected(key: str, columns: Mapping[str, str]) -> None:
+    column = columns.get(st.session_state[key] or "")
+    _show(None if column is None else Figure(SUMMARY, column), _PILLS)
 
 
 def _bar_selected(key: str, name: str, columns: Sequence[str], values: Sequence[Any]) -> None:
     """A bar was selected, or the selection was taken back."""
     points = st.session_state[key].selection.points
-    if not points:
-        _show(None)
-        return
-    curve, place = points[0]["curve_number"], points[0]["point_index"]
-    if 0 <= curve < len(columns) and 0 <= place < len(values):  # what a browser sends is not to be trusted
-        _show(Figure(name, columns[curve], values[place]))
+    curve, place = (points[0]["curve_number"], points[0]["point_index"]) if points else (-1, -1)
+    known = 0 <= curve < len(columns) and 0 <= place < len(values)  # what a browser sends is not to be trusted
+    _show(Figure(name, columns[curve], values[place]) if known else None, _CHART)
 
 
 def _cell_selected(key: str, answer: Answer, values: Sequence[Any]) -> None:
     """A number in the table was selected, or the selection was taken back; a name stands for its first number."""
     cells = st.session_state[key].selection.cells
-    if not cells:
-        _show(None)
-        return
-    place, head = cells[0]
+    place, head = cells[0] if cells else (-1, "")
     by_label = {measure.label: measure.column for measure in answer.measures}
-    if 0 <= place < len(values):
-        _show(Figure(answer.name, by_label.get(head, answer.measures[0].column), values[place]))
+    column = by_label.get(head, answer.measures[0].column)
+    _show(Figure(answer.name, column, values[place]) if 0 <= place < len(values) else None, _TABLE)
 
 
 def _title(answer: Answer, figure: Figure, measure: Measure, names: Names) -> str:
