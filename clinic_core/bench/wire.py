@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
@@ -34,7 +35,7 @@ class Run:
     milliseconds: float = 0.0
     bytes_received: int = 0
     elements: int = 0
-    fault: str = ""  # the type of an exception shown, "page not found" or "compile error"; "" when all was well
+    fault: str = ""  # an exception's type, "an error message", "page not found", "compile error"; "" when all was well
 
 
 @dataclass(slots=True)
@@ -89,13 +90,17 @@ class Tab:
 
     def _learn_pages(self, navigation: Any) -> None:
         self.here = navigation.page_script_hash
-        for page in navigation.app_pages:
-            self.pages[page.url_pathname] = page.page_script_hash
+        self.pages = {page.url_pathname: page.page_script_hash for page in navigation.app_pages if not page.is_hidden}
 
     @staticmethod
     def _look_for_fault(delta: Any, seen: Run) -> None:
-        if delta.WhichOneof("type") == "new_element" and delta.new_element.WhichOneof("type") == "exception":
+        if delta.WhichOneof("type") != "new_element":
+            return
+        kind = delta.new_element.WhichOneof("type")
+        if kind == "exception":
             seen.fault = delta.new_element.exception.type or "exception"
+        elif kind == "alert" and delta.new_element.alert.format == Alert.Format.ERROR:
+            seen.fault = "an error message"
 
 
 @asynccontextmanager
