@@ -21,6 +21,12 @@ class Counters:
         for name in NAMES:
             self._collection.update_one({"_id": name}, {"$setOnInsert": {"value": 0}}, upsert=True)
 
+    def last(self, name: str) -> int:
+        """The number that was taken last, 0 before the first."""
+        with reaching():
+            counter = self._collection.find_one({"_id": name})
+        return 0 if counter is None else int(counter["value"])
+
     def take(self, name: str, how_many: int = 1) -> int:
         """Reserve `how_many` numbers and return the first of them."""
         with reaching():

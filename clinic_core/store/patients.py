@@ -131,10 +131,14 @@ class Patients:
             found = self._collection.find({"keys": wanted.key, "text": {"$regex": everything}}).limit(most)
             return sorted(map(_patient, found), key=lambda patient: (patient.name.casefold(), patient.number))
 
-    def latest(self, most: int) -> list[Patient]:
-        """The patients registered last, newest first."""
+    def latest(self, most: int, *, since_number: str = "") -> list[Patient]:
+        """The patients registered last, newest first, of those with `since_number` or a later one.
+
+        Without it all are sorted, which takes the embedded server 50 microseconds a patient.
+        """
+        wanted = {"number": {"$gte": since_number}}
         with reaching():
-            return [_patient(d) for d in self._collection.find().sort("number", -1).limit(most)]
+            return [_patient(d) for d in self._collection.find(wanted).sort("number", -1).limit(most)]
 
     def count(self) -> int:
         """How many there are."""

@@ -167,6 +167,10 @@ def test_the_latest_come_first(clinic: Clinic, reception: Actor) -> None:
     for name in ("One", "Two", "Three"):
         register(clinic, reception, name=name)
     assert [p.name for p in patients.latest(clinic, reception, most=2)] == ["Three", "Two"]
+    assert [p.name for p in patients.latest(clinic, reception)] == ["Three", "Two", "One"]
+
+    clinic.counters.take("patient", 50)  # numbers that nobody got
+    assert [p.name for p in patients.latest(clinic, reception, most=2)] == ["Three", "Two"]
 
 
 @pytest.mark.parametrize(
