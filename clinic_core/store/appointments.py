@@ -30,7 +30,7 @@ from clinic_core.store.mongo import (
     without,
 )
 
-LAST_VISIT_SECONDS = 60.0
+LAST_VISIT_SECONDS = 300.0
 _DAYS_KEPT = 7
 
 
@@ -151,9 +151,9 @@ class Appointments:
             return [_appointment(document) for document in found]
 
     def last_visits(self, patient_ids: Iterable[str], *, before: date) -> dict[str, date]:
-        """Patient id -> the day of the last visit that took place before a day, at most a minute old.
+        """Patient id -> the day of the last visit that took place before a day, at most five minutes old.
 
-        Read in one query for those not asked about in that minute: it takes all visits of each, while what it
+        Read in one query for those not asked about since: it takes all visits of each, while what it
         tells changes only when somebody catches up on an earlier day.
         """
         wanted = set(patient_ids)
@@ -228,7 +228,7 @@ class Appointments:
 
 
 class _LastVisits:
-    """The last visits read in the past minute, for the few days whose boards are looked at. Shared and read-only."""
+    """The last visits read a short while ago, for the few days whose boards are looked at. Shared and read-only."""
 
     def __init__(self) -> None:
         self._days: dict[date, tuple[float, Mapping[str, date | None]]] = {}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pymongo.collection import Collection
 
 from clinic_core.clinic import open_clinic
 from clinic_core.domain.access import Actor
@@ -604,6 +605,32 @@ def test_the_board_of_a_day(world: World, reception: Actor, doctor: Actor, clock
         (later, world.asha, None, make.MONDAY),
     ]
     assert [(r.billed, r.invoice_id, r.last_visit) for r in monday.rows] == [(InvoiceStatus.DRAFT, bill.id, None)]
+
+
+def test_a_board_takes_four_queries_however_long_it_is(
+    world: World, reception: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Visits, patients, bills and last visits: not one query more for fifty rows than for two."""
+    clinic = world.clinic
+
+    def queries() -> int:
+        asked: list[str] = []
+        find = Collection.find
+        with monkeypatch.context() as patch:
+            patch.setattr(Collection, "find", lambda self, *a, **k: (asked.append(self.name), find(self, *a, **k))[1])
+            appointments.day(clinic, reception, make.MONDAY)
+        return len(asked)
+
+    people = [make.patient() for _ in range(50)]
+    clinic.patients.add_many(people)
+    clinic.directory()
+    appointments.day(clinic, reception, make.SUNDAY)
+    for first, last in ((0, 2), (2, 50)):
+        clinic.appointments.add_many(
+            make.appointment(patient_id=p.id, start=make.at("09:00") + timedelta(minutes=15 * n), status=S.FULFILLED)
+            for n, p in list(enumerate(people))[first:last]
+        )
+        assert queries() == 4
 
 
 def test_a_doctor_sees_only_their_own_and_no_bills(

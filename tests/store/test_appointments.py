@@ -156,7 +156,7 @@ def test_releasing_spares_the_days_from_then_on(clinic: Clinic) -> None:
 
 
 def test_last_visits_are_those_that_took_place_before(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither missed nor later ones; asked for once a minute."""
+    """Neither missed nor later ones; asked for once in a while."""
     days = {n: make.at("10:00", make.MONDAY + timedelta(days=n)) for n in (-9, -5, -2, 0)}
     for n, status in ((-9, S.FULFILLED), (-5, S.FULFILLED), (-2, S.NOSHOW), (0, S.FULFILLED)):
         clinic.appointments.add(make.appointment(id=f"visit{n}", start=days[n], status=status))
