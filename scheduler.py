@@ -47,9 +47,17 @@ def fold_facts(clinic: Clinic) -> object:
     return facts.fold(clinic)
 
 
+def release_holds(clinic: Clinic) -> object:
+    """Forget what visits of past days held, so that the index against double bookings stays small."""
+    from clinic_core.services import appointments  # noqa: PLC0415
+
+    return appointments.release_past(clinic)
+
+
 JOBS: Final = (
     Job(HEARTBEAT, HEARTBEAT_SECONDS, jobs.beat),
     Job("fold facts", 20, fold_facts),
+    Job("release past holds", 3_600, release_holds),
 )
 
 
