@@ -55,7 +55,7 @@ class Loaded:
 
 def is_empty(clinic: Clinic) -> bool:
     """Whether the demo may be loaded: nothing is there, or only what a load that died has left."""
-    return _is_bare(clinic) or (_began(clinic) and clinic.users.is_empty())
+    return _is_bare(clinic) or _died(clinic)
 
 
 def is_loaded(clinic: Clinic) -> bool:
@@ -106,10 +106,10 @@ def _is_bare(clinic: Clinic) -> bool:
     )
 
 
-def _began(clinic: Clinic) -> bool:
-    """Whether a load began and did not end. Its users come last: without them nobody has worked here yet."""
+def _died(clinic: Clinic) -> bool:
+    """Whether a load began and did not end. The demo's users come last, so nobody has worked here without them."""
     load = clinic.imports.load(_LOAD_ID)
-    return load is not None and not load.finished
+    return load is not None and not load.finished and {user.username for user in clinic.users.all()} <= set(USERNAMES)
 
 
 def _set_up(clinic: Clinic, load: BulkLoad) -> None:

@@ -194,6 +194,26 @@ class TestLoad:
         assert set(documents(clinic, "appointments")) == {v.id for day in wanted for v in day.appointments}
         assert check.run(clinic) == []
 
+    def test_a_load_that_died_among_its_users_is_completed(self, clinic: Clinic, monkeypatch: pytest.MonkeyPatch):
+        """The last step, too."""
+        saved, calls = users.add, Counter[str]()
+
+        def dies_on_the_third(*given: Any, **how: Any) -> Any:
+            calls["add"] += 1
+            if calls["add"] == 3:
+                raise Unavailable("gone")
+            return saved(*given, **how)
+
+        monkeypatch.setattr(users, "add", dies_on_the_third)
+        with pytest.raises(Unavailable):
+            demo.load(clinic, years=0.01)
+        assert demo.is_empty(clinic)
+        assert not demo.is_loaded(clinic)
+
+        demo.load(clinic, years=0.01)
+        assert demo.is_loaded(clinic)
+        assert len(users.list_users(clinic, SYSTEM)) == 4
+
 
 def _marks(clinic: Clinic) -> list[dict[str, bool]]:
     """Which of the documents that reports are made of are in their blocks."""
