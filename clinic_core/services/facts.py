@@ -18,6 +18,7 @@ between the two questions: no longer in the tail, not yet in the blocks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import pandas as pd
@@ -40,17 +41,23 @@ def fold(clinic: Clinic) -> int:
     The sidecar does it every few seconds, imports and the demo at their end. It needs no lock.
     """
     for block_id in clinic.facts.of_older_shape(SHAPE):
-        name, _, month = block_id.partition(":")
-        _rebuild(clinic, name, month)
+        _rebuild(clinic, block_id)
     return sum(_fold_source(clinic, name) for name in SOURCES)
 
 
-def rebuild(clinic: Clinic) -> int:
-    """Make the block of every month anew from its documents and return how many: after a bulk load or a restore."""
-    months = [(name, month) for name in SOURCES for month in source(clinic, name).months()]
-    done = sum(_rebuild(clinic, name, month) for name, month in months)
+def rebuild(clinic: Clinic, progress: Callable[[int, int], object] = lambda done, total: None) -> int:
+    """Make every block anew and return how many: after a bulk load or a restore. `progress` takes (done, total).
+
+    It does not give a block up when somebody else wrote it meanwhile: their documents may have been older.
+    """
+    months = {block_id_of(name, month) for name in SOURCES for month in source(clinic, name).months()}
+    block_ids = sorted(months | clinic.facts.stamps().keys())
+    for done, block_id in enumerate(block_ids, 1):
+        while not _rebuild(clinic, block_id):
+            continue
+        progress(done, len(block_ids))
     clinic.facts.publish()
-    return done
+    return len(block_ids)
 
 
 def charges(clinic: Clinic, actor: Actor, start_on: date | None = None, end_on: date | None = None) -> pd.DataFrame:
@@ -98,15 +105,15 @@ def _fold_source(clinic: Clinic, name: str) -> int:
 def _fold_months(clinic: Clinic, name: str, months: tuple[str, ...], listed: list[Unfolded]) -> int:
     """Fold documents of the same months, listed before; none when somebody else wrote one of the blocks meanwhile."""
     for month in months:
-        if not _rebuild(clinic, name, month):
+        if not _rebuild(clinic, block_id_of(name, month)):
             return 0
     clinic.facts.publish()
     source(clinic, name).settle(listed)
     return len(listed)
 
 
-def _rebuild(clinic: Clinic, name: str, month: str) -> bool:
-    block_id = block_id_of(name, month)
+def _rebuild(clinic: Clinic, block_id: str) -> bool:
+    """Make one block of its documents; False when somebody else wrote it meanwhile."""
     before = clinic.facts.stamp(block_id)  # first of all: see promise 1
     streams = fact_tables.encode(month_tables(clinic, block_id))
     return clinic.facts.replace(block_id, Block(stamp=new_id(), shape=SHAPE, tables=streams), before=before)

@@ -250,7 +250,7 @@ def test_an_appointment_on_its_way_to_another_month_is_not_missed(clinic, monkey
     def move_first() -> str:
         if not done:
             done.append(moved(clinic, appointment, APRIL))
-            facts._rebuild(clinic, "appointments", "2026-03")
+            facts._rebuild(clinic, "appointments:2026-03")
             clinic.facts.publish()
         return generation()
 
@@ -297,8 +297,41 @@ def test_rebuilding_makes_every_block_anew(clinic):
     clinic.database["fact_blocks"].delete_many({})
     assert billed(other(clinic)) == 0
 
-    assert facts.rebuild(clinic) == 2
+    told: list[tuple[int, int]] = []
+    assert facts.rebuild(clinic, lambda done, total: told.append((done, total))) == 2
+    assert told == [(1, 2), (2, 2)]
     assert (billed(clinic), days(clinic)) == (50_000, [make.MONDAY])
+
+
+def test_rebuilding_forgets_months_whose_documents_are_gone(clinic):
+    """As after an import that was taken back."""
+    issued(clinic)
+    facts.fold(clinic)
+    clinic.database["invoices"].delete_many({})
+
+    facts.rebuild(clinic)
+
+    assert billed(clinic) == billed(other(clinic)) == 0
+
+
+def test_rebuilding_does_not_leave_a_block_to_somebody_slower(clinic, monkeypatch):
+    """A sidecar that read the documents before a bulk load wrote its block after it."""
+    issued(clinic)
+    bulk, month_tables = other(clinic), fact_memory.month_tables
+    overtaken: list[int] = []
+
+    def be_overtaken(clinic_: Clinic, block_id: str) -> fact_tables.Tables:
+        tables = month_tables(clinic_, block_id)
+        if clinic_ is bulk and not overtaken:
+            overtaken.append(facts.fold(clinic))
+        return tables
+
+    monkeypatch.setattr(facts, "month_tables", be_overtaken)
+    stamp = clinic.facts.stamp("invoices:2026-03")
+    assert facts.rebuild(bulk) == 1
+    assert overtaken == [1]
+    assert billed(other(clinic)) == 50_000
+    assert clinic.facts.stamp("invoices:2026-03") != stamp
 
 
 def test_days_are_included_at_both_ends(clinic, manager):
