@@ -25,6 +25,8 @@ def run(args: argparse.Namespace) -> int:
     seed = demo.DEFAULT_SEED if args.seed is None else args.seed
     with clinic_for(args) as clinic, progress.bar("Loading the demo clinic", "days") as move:
         done = demo.load(clinic, years=years, seed=seed, progress=move)
+    if done.completes is not None:
+        print(f"A load of {done.completes:g} years had been interrupted; it was completed as it had begun.")
     print(f"The demo clinic is there: {done.patients} patients, {done.appointments} visits, {done.invoices} invoices.")
     print(f"Sign in as admin, manager, reception or doctor; the password is {demo.PASSWORD}.")
     return 0

@@ -45,8 +45,9 @@ Progress = Callable[[int, int], None]  # days done, days in all
 
 @dataclass(slots=True, kw_only=True)
 class Loaded:
-    """How much a load has made."""
+    """How much a load has made; `completes` says of how many years an interrupted one was, if it completed one."""
 
+    completes: float | None = None
     patients: int = 0
     appointments: int = 0
     encounters: int = 0
@@ -80,6 +81,7 @@ def load(
     facts.rebuild(clinic)
     _add_users(clinic)
     clinic.imports.finish(begun)
+    done.completes = begun.years if begun != wanted else None
     clinic.audit.record(SYSTEM, "data.import", begun.id, kind="demo", visits=str(done.appointments))
     return done
 

@@ -189,6 +189,7 @@ class TestLoad:
 
         done = demo.load(clinic, years=1.0, seed=9)
 
+        assert done.completes == YEARS
         wanted = list(rules.days(NOON, YEARS, demo.DEFAULT_SEED))
         assert done.invoices == sum(len(day.invoices) for day in wanted) == len(documents(clinic, "invoices"))
         assert set(documents(clinic, "appointments")) == {v.id for day in wanted for v in day.appointments}
