@@ -216,8 +216,11 @@ def test_only_the_desk_books(world: World, who: str, request: pytest.FixtureRequ
 
 def test_two_desks_racing_for_a_slot(world: World, reception: Actor) -> None:
     """Of two bookings of one time at once exactly one goes in; the other is told who has it."""
-    for hours in ("10:00", "10:15", "10:30", "10:45", "11:00", "11:15", "11:30", "11:45", "12:00", "12:15"):
-        both = [wanted(world, hours), wanted(world, hours, patient_id=world.ben.id)]
+    days = [make.MONDAY + timedelta(days=n) for n in range(3)]
+    slots = [(day, f"{hour}:{minute}") for day in days for hour in (10, 11, 12) for minute in ("00", "15", "30", "45")]
+    for day, hours in slots:
+        start = make.at(hours, day)
+        both = [wanted(world, start=start), wanted(world, start=start, patient_id=world.ben.id)]
         outcomes = at_once(*(lambda w=w: appointments.book(world.clinic, reception, w) for w in both))
 
         won = [o for o in outcomes if isinstance(o, Appointment)]
@@ -226,6 +229,25 @@ def test_two_desks_racing_for_a_slot(world: World, reception: Actor) -> None:
         number = {world.asha.id: "P-000001", world.ben.id: "P-000002"}[won[0].patient_id]
         assert f"Dr A is taken at {hours} by {number}; next free:" in str(lost[0])
         assert lost[0].holder_id == won[0].id
+
+
+def test_a_crash_before_the_audit_line_is_mended_by_trying_again(
+    world: World, reception: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The booking is there, its line is not; the second try finds the one and writes the other."""
+    first = wanted(world)
+
+    def dies(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.clinic.audit.store, "add", dies)
+        with pytest.raises(KeyboardInterrupt):
+            appointments.book(world.clinic, reception, first)
+    assert audit_of(world) == []
+
+    appointments.book(world.clinic, reception, first)
+    assert audit_of(world) == [("reception", "appointment.book", first.id)]
 
 
 def at_once(*calls: Callable[[], object]) -> list[object]:

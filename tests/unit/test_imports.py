@@ -74,7 +74,7 @@ LAYERS = (
         ("schedule",),
     ),
     Layer("pages", (*SCREENS, "ui"), ("pandas", "plotly", "streamlit")),
-    Layer("ui", (*SCREENS, "ui"), ("babel", "pandas", "plotly", "streamlit")),
+    Layer("ui", (*SCREENS, "ui"), ("babel", "pandas", "plotly", "pyarrow", "streamlit")),
     Layer("web", (*SCREENS, "ui", "web"), ("anyio", "google", "starlette", "streamlit")),  # google: protobuf
     Layer("app", ("clinic_core.logs", "clinic_core.process", "ui", "web"), ("starlette", "streamlit")),
 )
