@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 from types import TracebackType
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 
 class Proxy:
@@ -16,8 +16,14 @@ class Proxy:
         parts = urlsplit(url)
         self._target = (parts.hostname or "127.0.0.1", parts.port or 27017)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        host = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self.url = urlunsplit(parts._replace(netloc=host, query="directConnection=true"))
+        user, at, _ = parts.netloc.rpartition("@")
+        options = {name: value for name, value in parse_qsl(parts.query) if name.lower() != "replicaset"}
+        self.url = urlunsplit(
+            parts._replace(
+                netloc=f"{user}{at}127.0.0.1:{self._listener.getsockname()[1]}",
+                query=urlencode(options | {"directConnection": "true"}),
+            )
+        )
         self._lock = threading.Lock()
         self._command, self._left = b"", 0
         self.lost = 0  # how many answers vanished
