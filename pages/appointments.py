@@ -9,7 +9,7 @@ forms.show_done()
 
 picker, buttons = st.columns([3, 2], vertical_alignment="center")
 with picker:
-    day = widgets.day_picker(clinic, "calendar.day")
+    day = widgets.day_picker(clinic, "calendar.day", stay=True)
 with buttons.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
     look = st.segmented_control(
         "View",

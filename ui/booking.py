@@ -43,10 +43,21 @@ def begin(
     if start is not None:
         local = clinic.local(start)
         st.session_state[_key("day")], st.session_state[_key("time")] = local.date(), f"{local:%H:%M}"
+    practitioner_id = _soonest_free(clinic) if walk_in else practitioner_id
     service = service_id or _usual_service(clinic, practitioner_id, start)
     for field, value in (("practitioner", practitioner_id), ("service", service)):
         if value:
             st.session_state[_key(field)] = value
+
+
+def _soonest_free(clinic: Clinic) -> str:
+    """Where a walk-in waits least; nothing when nobody has time left today."""
+    with errors.keep_errors(_STATE):
+        actor = session.require_actor(clinic)
+        minutes = clinic.organization().slot_minutes
+        free = appointments.free_slots_of_all(clinic, actor, clinic.today(), minutes=minutes)
+        return min(((starts[0], one) for one, starts in free.items() if starts), default=(None, ""))[1]
+    return ""
 
 
 def _usual_service(clinic: Clinic, practitioner_id: str, start: datetime | None) -> str:
@@ -100,7 +111,7 @@ def _dialog() -> None:
             _say_who_is_free(clinic, actor, service)
         else:
             start = _when(clinic, actor, practitioner, service)
-        st.text_input("Reason", key=_key("reason"), placeholder="Optional", max_chars=200)
+        st.text_input("Reason", key=_key("reason"), placeholder="Optional", max_chars=200, persist_state="page")
         _room(clinic)
         _finish(clinic, patient, start)
 
@@ -126,7 +137,9 @@ def _when(clinic: Clinic, actor: Actor, practitioner: Practitioner, service: Hea
     """Day and time; any time can be typed, and one that is not offered is explained."""
     left, right = st.columns(2)
     st.session_state.setdefault(_key("day"), clinic.today())
-    day: date = left.date_input("Day", key=_key("day"), format=widgets.date_format(clinic.organization()))
+    day: date = left.date_input(
+        "Day", key=_key("day"), format=widgets.date_format(clinic.organization()), persist_state="page"
+    )
     free = appointments.free_slots(clinic, actor, day, practitioner_id=practitioner.id, minutes=service.minutes)
     offered = {widgets.time_text(clinic, start): start for start in free}
     chosen: str | None = _get("time")
@@ -137,6 +150,7 @@ def _when(clinic: Clinic, actor: Actor, practitioner: Practitioner, service: Hea
         key=_key("time"),
         accept_new_options=True,
         placeholder="Choose, or type like 10:30",
+        persist_state="page",
         help="Free times. Type any other time to learn why it is not offered.",
     )
     if not free:
@@ -188,7 +202,11 @@ def _room(clinic: Clinic) -> None:
     rooms = {room.id: room.name for room in clinic.organization().rooms}
     if rooms:
         st.selectbox(
-            "Room", [_NO_ROOM, *rooms], key=_key("room"), format_func=lambda room: rooms.get(room, "No room needed")
+            "Room",
+            [_NO_ROOM, *rooms],
+            key=_key("room"),
+            format_func=lambda room: rooms.get(room, "No room needed"),
+            persist_state="page",
         )
 
 
@@ -223,7 +241,7 @@ def _book(start: datetime | None) -> None:
             raise InvalidInput("Choose the patient first.")
         draft = _draft(clinic, start or _this_cell(clinic), patient.id, _get("practitioner"), _get("service"))
         made = _booked(clinic, actor, draft)
-        if wanted["walk_in"]:
+        if wanted["walk_in"] and made.day == clinic.today():
             appointments.arrive(clinic, actor, made)
         close()
         forms.done(f"{patient.number} is booked for {widgets.moment(clinic, made.start)}.")

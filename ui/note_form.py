@@ -38,13 +38,17 @@ def begin(visit: Visit) -> None:
 
 @st.fragment
 def show(visit: Visit) -> None:
-    """The fields and what can be done with them."""
+    """The fields and what can be done with them.
+
+    The texts need no database, so that nobody's typing is interrupted while it does not answer.
+    """
     clinic, note_id = session.the_clinic(), visit.encounter.id
     with session.show_errors():
         session.require_actor(clinic)
-        errors.show_kept(_key(note_id, "errors"))
-        for field, (label, hint) in _TEXTS.items():
-            _text(note_id, field, label, hint)
+    errors.show_kept(_key(note_id, "errors"))
+    for field, (label, hint) in _TEXTS.items():
+        _text(note_id, field, label, hint)
+    with session.show_errors():
         _follow_up(clinic, visit)
         _delivered(clinic, visit.encounter)
         _finish(clinic, visit)

@@ -98,19 +98,29 @@ def _key(key: str, field: str) -> str:
 
 
 def _fields(clinic: Clinic, key: str) -> None:
-    st.text_input("Name", key=_key(key, "name"), max_chars=120, required=True, autocomplete="off")
+    st.text_input("Name", key=_key(key, "name"), max_chars=120, required=True, autocomplete="off", persist_state="page")
     _birth(clinic, key)
     left, right = st.columns(2)
-    left.text_input("Phone", key=_key(key, "phone"), type="phone", placeholder="", autocomplete="off")
-    right.text_input("E-mail", key=_key(key, "email"), placeholder="", autocomplete="off")
-    st.text_input("Allergies", key=_key(key, "allergies"), placeholder="None known", autocomplete="off")
+    left.text_input(
+        "Phone", key=_key(key, "phone"), type="phone", placeholder="", autocomplete="off", persist_state="page"
+    )
+    right.text_input("E-mail", key=_key(key, "email"), placeholder="", autocomplete="off", persist_state="page")
+    st.text_input(
+        "Allergies", key=_key(key, "allergies"), placeholder="None known", autocomplete="off", persist_state="page"
+    )
     with st.expander("Address, notes, reminders", expanded=st.session_state[f"{key}.before"] is not None):
         _more(key)
 
 
 def _more(key: str) -> None:
-    st.text_input("Address", key=_key(key, "address"), autocomplete="off")
-    st.text_input("Notes", key=_key(key, "notes"), autocomplete="off", help="For the front desk; not medical.")
+    st.text_input("Address", key=_key(key, "address"), autocomplete="off", persist_state="page")
+    st.text_input(
+        "Notes",
+        key=_key(key, "notes"),
+        autocomplete="off",
+        persist_state="page",
+        help="For the front desk; not medical.",
+    )
     st.segmented_control(
         "Remind by",
         list(ContactBy),
@@ -118,6 +128,7 @@ def _more(key: str) -> None:
         default=None if _key(key, "contact_by") in st.session_state else ContactBy.SMS,
         format_func=lambda way: _CONTACT[way],
         required=True,
+        persist_state="page",
     )
 
 
@@ -131,6 +142,7 @@ def _birth(clinic: Clinic, key: str) -> None:
         min_value=today - timedelta(days=366 * people.OLDEST),
         max_value=today,
         format=widgets.date_format(clinic.organization()),
+        persist_state="page",
         help="Type it, or leave it empty and give the age.",
     )
     age.number_input(
@@ -141,6 +153,7 @@ def _birth(clinic: Clinic, key: str) -> None:
         step=1,
         key=_key(key, "age"),
         placeholder="years",
+        persist_state="page",
     )
     sex.segmented_control(
         "Sex",
@@ -149,6 +162,7 @@ def _birth(clinic: Clinic, key: str) -> None:
         default=None if _key(key, "sex") in st.session_state else Sex.UNKNOWN,
         format_func=lambda one: widgets.SEX[one],
         required=True,
+        persist_state="page",
     )
 
 

@@ -49,8 +49,8 @@ _PAGES: Final = Path(__file__).resolve().parent.parent / "pages"
 _INFANT_YEARS: Final = 2
 
 
-def day_picker(clinic: Clinic, key: str) -> date:
-    """‹ day ›, and back to today. While it shows today it moves on at midnight."""
+def day_picker(clinic: Clinic, key: str, *, stay: bool = False) -> date:
+    """‹ day ›, and back to today. While it shows today it moves on at midnight; `stay` keeps it on other pages."""
     state, today = st.session_state, clinic.today()
     if state.get(key) is None or (state.get(f"{key}.today") != today and state[key] == state.get(f"{key}.today")):
         state[key] = today
@@ -65,7 +65,12 @@ def day_picker(clinic: Clinic, key: str) -> date:
             shortcut="P",
         )
         st.date_input(
-            "Day", key=key, format=date_format(clinic.organization()), label_visibility="collapsed", width=150
+            "Day",
+            key=key,
+            format=date_format(clinic.organization()),
+            label_visibility="collapsed",
+            width=150,
+            persist_state="session" if stay else None,
         )
         st.button("›", key=f"{key}.on", on_click=_go, args=(key, 1), help="The day after", shortcut="N")
         if state[key] != today:
@@ -158,7 +163,11 @@ def practitioner_picker(clinic: Clinic, key: str, *, label: str = "Practitioner"
         st.info("No practitioner is set up yet. A manager adds one under Settings.")
         return None
     by_id = {p.id: p for p in found}
-    return by_id.get(st.selectbox(label, list(by_id), format_func=lambda i: practitioner_name(clinic, i), key=key))
+    return by_id.get(
+        st.selectbox(
+            label, list(by_id), format_func=lambda i: practitioner_name(clinic, i), key=key, persist_state="page"
+        )
+    )
 
 
 def service_picker(clinic: Clinic, key: str, *, label: str = "Service") -> HealthcareService | None:
@@ -167,7 +176,9 @@ def service_picker(clinic: Clinic, key: str, *, label: str = "Service") -> Healt
     if not found:
         st.info("No service is set up yet. A manager adds one under Settings.")
         return None
-    return found.get(st.selectbox(label, list(found), format_func=lambda i: _service_text(found, i), key=key))
+    return found.get(
+        st.selectbox(label, list(found), format_func=lambda i: _service_text(found, i), key=key, persist_state="page")
+    )
 
 
 def practitioner_filter(clinic: Clinic, key: str) -> frozenset[str]:

@@ -112,6 +112,25 @@ def test_a_click_books(world: World, reception: Actor) -> None:
     assert not page.text_input  # the dialog is shut
 
 
+def test_the_usual_service_is_chosen_first(world: World, reception: Actor) -> None:
+    """What the practitioner does most that day, not what comes first in the alphabet."""
+    world.clinic.appointments.add(make.appointment(patient_id=world.ben.id, service_id=make.FOLLOW_UP, minutes=10))
+    page = screen.open_page("appointments", world.clinic, reception)
+    clicks.slot(page, make.DR_A, HALF_PAST_TEN)
+
+    assert screen.field(page, "selectbox", "Service").value == make.FOLLOW_UP
+
+
+def test_a_time_too_short_for_the_service_is_explained(world: World, reception: Actor, visit: Appointment) -> None:
+    """09:45 is free for a quarter of an hour only."""
+    page = screen.open_page("appointments", world.clinic, reception)
+    clicks.slot(page, make.DR_A, TEN - 15)
+    assert not page.warning
+    choose(page, "Service", make.DRESSING)
+
+    assert "taken at 10:00 by P-000001" in page.warning[0].value
+
+
 def test_a_double_click_books_once(world: World, reception: Actor) -> None:
     """Both clicks carry the id that was made when the dialog was opened."""
     page = screen.open_page("appointments", world.clinic, reception)

@@ -218,6 +218,49 @@ def test_a_walk_in_is_booked_and_waits(world: World, reception: Actor, clock: ma
     assert [card["title"] for card in column(page, "Waiting")] == ["Asha Rao"]
 
 
+def test_a_walk_in_meets_who_is_free_soonest(world: World, reception: Actor, clock: make.Clock) -> None:
+    """Dr A is booked until half past ten, so Dr B is proposed; the usual service is chosen."""
+    clock.set("10:02")
+    for start in ("10:00", "10:15"):
+        patient = make.patient()
+        world.clinic.patients.add(patient)
+        world.clinic.appointments.add(
+            make.appointment(patient_id=patient.id, start=make.at(start), service_id=make.FOLLOW_UP)
+        )
+    page = screen.open_page("today", world.clinic, reception)
+    screen.click(page, "Walk-in")
+
+    assert screen.field(page, "selectbox", "Practitioner").value == make.DR_B
+    assert screen.field(page, "selectbox", "Service").value == make.FOLLOW_UP
+    assert "Free from: Dr B 10:15, Dr A 10:30." in screen.said(page)
+
+
+def test_a_walk_in_after_hours_can_come_tomorrow(world: World, reception: Actor, clock: make.Clock) -> None:
+    """Nobody works any more: the next free time is booked, and nobody has arrived."""
+    clock.set("18:30")
+    page = screen.open_page("today", world.clinic, reception)
+    screen.click(page, "Walk-in")
+    clicks.pick(page, "asha", "Asha Rao")
+    screen.click(page, "Book and mark as arrived")
+    assert "not 18:30 to 18:45" in screen.errors(page)[0]
+
+    next(b for b in page.button if b.label == "Book Tue 3 Mar 09:00").click()
+    screen.run(page)
+
+    (made,) = world.clinic.appointments.on_day(make.TUESDAY)
+    assert (made.start, made.status) == (make.at("09:00", make.TUESDAY), S.BOOKED)
+
+
+def test_tomorrows_board_only_lists_who_is_expected(world: World, reception: Actor) -> None:
+    """Nobody can arrive yet, so no button says so."""
+    world.clinic.appointments.add(make.appointment(patient_id=world.asha.id, start=make.at("10:00", make.TUESDAY)))
+    page = screen.open_page("today", world.clinic, reception)
+    screen.click(page, "›")
+
+    (only,) = screen.component(page, "today.cards")["columns"]
+    assert (only["title"], labels(only["cards"][0])) == ("Expected", [])
+
+
 def test_a_doctor_sees_their_own_day(world: World, doctor: Actor, visit: Appointment) -> None:
     """Time, patient, age, allergies, reason, last visit; nobody else's patients."""
     patient = world.clinic.patients.get(world.asha.id)

@@ -11,6 +11,7 @@ from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
 from clinic_core.domain.encounters import ChargeItem, Encounter, EncounterStatus
 from clinic_core.domain.ids import derived_id
+from clinic_core.errors import Unavailable
 from clinic_core.services import appointments, encounters
 from tests import make
 from tests.conftest import World
@@ -87,6 +88,26 @@ def test_a_refused_save_loses_nothing(world: World, doctor: Actor, visit: Appoin
 
     assert "given to another practitioner" in screen.errors(page)[0]
     assert "A long text" in screen.said(page)
+
+
+def test_writing_goes_on_while_the_database_is_away(
+    world: World, doctor: Actor, visit: Appointment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message asks to try again; the text is still there and is kept then."""
+    page = open_visit(world, doctor, visit)
+    with monkeypatch.context() as away:
+        away.setattr(encounters, "save_note", _unavailable)
+        write(page, "Findings", "A long text")
+    assert "does not answer" in screen.errors(page)[0]
+    assert screen.field(page, "text_area", "Findings").value == "A long text"
+
+    screen.click(page, "Save draft")
+    assert saved(world, visit).findings == "A long text"
+    assert not screen.errors(page)
+
+
+def _unavailable(*_: object) -> None:
+    raise Unavailable("The database does not answer at the moment.")
 
 
 def test_finishing_makes_the_draft_bill(world: World, doctor: Actor, visit: Appointment) -> None:
