@@ -126,11 +126,11 @@ def _plotted(values: pd.Series, measure: Measure, organization: Organization) ->
 
 def _hover(answer: Answer, measure: Measure, labels: Sequence[str], organization: Organization) -> dict[str, Any]:
     if len(labels) > _MOST_TEXTS:
-        return {"hovertemplate": "%{x|%d %b %Y}<br>%{y:,.2f}"}
+        return {"hovertemplate": f"%{{x|%d %b %Y}}<br>{measure.label} <b>%{{y:,.2f}}</b><extra></extra>"}
     values = answer.frame[measure.column]
     written = [amount(value, measure, organization) for value in values]
-    texts = [f"{_plain(label)}<br><b>{text}</b>" for label, text in zip(labels, written, strict=True)]
-    return {"hovertext": texts, "hovertemplate": "%{hovertext}"}
+    texts = [f"{_plain(label)}<br>{measure.label} <b>{text}</b>" for label, text in zip(labels, written, strict=True)]
+    return {"hovertext": texts, "hovertemplate": "%{hovertext}<extra></extra>"}
 
 
 def _layout(answer: Answer, measures: Sequence[Measure], organization: Organization) -> dict[str, Any]:

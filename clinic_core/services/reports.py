@@ -290,6 +290,8 @@ def _major(amount_minor: int, currency: str) -> Decimal:
 
 
 def _heading(column: str, currency: str) -> str:
-    """``total_minor`` -> "Total (INR)", ``practitioner_id`` -> "Practitioner"."""
+    """``total_minor`` -> "Total (INR)", ``practitioner_id`` -> "Practitioner"; a label is the invoice's number."""
+    if column == "label":
+        return "Invoice"
     words = column.removesuffix("_id").removesuffix("_minor").replace("_", " ").capitalize()
     return f"{words} ({currency})" if column.endswith("_minor") else words
