@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import booking, calendar, forms, session, visit_drawer, widgets
+from ui import booking, day_screen, forms, session, visit_drawer, widgets
 
 clinic, actor = session.open_page("Appointments", action="appointment.book")
 forms.show_done()
@@ -13,8 +13,8 @@ with picker:
 with buttons.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
     look = st.segmented_control(
         "View",
-        (calendar.GRID, calendar.TABLE),
-        default=calendar.GRID,
+        (day_screen.GRID, day_screen.TABLE),
+        default=day_screen.GRID,
         required=True,
         key="calendar.look",
         label_visibility="collapsed",
@@ -30,6 +30,6 @@ with buttons.container(horizontal=True, horizontal_alignment="right", vertical_a
         help="Book without choosing a time first.",
     )
 
-calendar.show(day, widgets.practitioner_filter(clinic, "calendar.only"), look)
+day_screen.show(day, widgets.practitioner_filter(clinic, "calendar.only"), look)
 visit_drawer.show()
 booking.show()

@@ -75,7 +75,7 @@ def _drawer() -> None:
 def _who(clinic: Clinic, record: PatientRecord) -> None:
     patient = record.patient
     last = f"Last visit {widgets.short_day(record.last_visit)}" if record.last_visit else "No visit before"
-    st.subheader(plain(patient.name), anchor=False)
+    st.title(plain(patient.name), anchor=False)
     st.markdown(f"{plain(widgets.details(patient, clinic.today()))} · {last}")
     widgets.show_allergies(patient)
     due = sum(invoice.due_minor for invoice in record.invoices)
