@@ -17,7 +17,7 @@ import clinic_core.services
 import ui
 from clinic_core import process
 from clinic_core.errors import Unavailable
-from clinic_core.services import passwords
+from clinic_core.services import facts, passwords
 
 # What the first screen needs; without it the first visitor would wait for these imports.
 _FIRST: Final = ("pandas", "pyarrow", "plotly.graph_objects", "plotly.io", "orjson", "phonenumbers", "babel.numbers")
@@ -82,8 +82,9 @@ def _settle() -> None:
 
 
 def _reach_the_database() -> None:
-    """Open the first connections; where the database is not up yet, the first visitor does it."""
+    """Open the first connections and read the facts; where the database is not up yet, the first visitor does it."""
     try:
         process.clinic().directory()
+        facts.snapshot(process.clinic())
     except Unavailable:
         _log.warning("the database does not answer yet")
