@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from clinic_core.domain.access import Actor
+from clinic_core.domain.access import Actor, Role
 from clinic_core.domain.appointments import AppointmentStatus
 from clinic_core.domain.encounters import EncounterStatus
 from clinic_core.domain.people import Patient, Sex
-from clinic_core.services import billing
+from clinic_core.services import billing, patients
 from tests import make
 from tests.conftest import World
 from tests.pages import clicks, screen
@@ -45,7 +45,7 @@ def begin_registering(world: World, actor: Actor, **typed: Any) -> AppTest:
 
 def everybody(world: World) -> list[Patient]:
     """All patients, newest first."""
-    return world.clinic.patients.latest(100)
+    return patients.latest(world.clinic, make.actor(Role.RECEPTIONIST), most=100)
 
 
 @pytest.mark.parametrize("typed", ["rao", "ASH", "9876543210", "98765 43210", "P-000001", "p1"])
