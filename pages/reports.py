@@ -13,6 +13,6 @@ with session.show_errors():
         name = report_views.choose_report()
         view = reports.view(clinic, actor, question, name, report_views.chosen_figure(name))
         report_views.report(clinic, view.answer)
-        report_views.rows(clinic, actor, question, view)
+        report_views.rows(clinic, question, view)
     with summary:
         report_views.summary(clinic, view.summary)

@@ -22,7 +22,7 @@ with buttons.container(horizontal=True, horizontal_alignment="right"):
             on_click=booking.begin,
             kwargs={"walk_in": True},
         )
-    day_list.download(clinic, actor, day)
+    day_list.download(clinic, day)
 
 if actor.role is Role.DOCTOR:
     doctor_day.show(day)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -14,7 +14,7 @@ from clinic_core.domain import clock
 from clinic_core.domain.access import Actor
 from clinic_core.domain.audit import AuditEvent
 from clinic_core.services import audit, users
-from ui import widgets
+from ui import downloads, widgets
 from ui.rows import Row, rows
 
 _EVERYBODY: Final = ""
@@ -102,27 +102,23 @@ def show(clinic: Clinic, actor: Actor, question: Question) -> None:
     cut = len(events) == audit.MOST_SHOWN
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"The latest {len(events)} lines" if cut else _count(events), width="content")
-        st.download_button(
+        downloads.button(
             "Download CSV",
-            csv(clinic, actor, question),
+            clinic,
+            lambda at, actor: csv(at, actor, question),
             file_name=f"audit-{question.first}-{question.last}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
+            mime=downloads.CSV,
+            key="audit.csv",
         )
     names = _names(clinic, actor) | dict(audit.patient_numbers(clinic, actor, events))
     lines = [_row(clinic, event, names) for event in events]
     rows("Audit trail", _COLUMNS, lines, key="audit.rows", on_step=_nothing, height=_HEIGHT)
 
 
-def csv(clinic: Clinic, actor: Actor, question: Question) -> Callable[[], bytes]:
-    """What makes the CSV when it is asked for: Streamlit calls it outside of any run."""
-
-    def render() -> bytes:
-        events = audit.trail(clinic, actor, **question.bounds(clinic), most=audit.MOST_EXPORTED)
-        return audit.to_csv(clinic, actor, events)
-
-    return render
+def csv(clinic: Clinic, actor: Actor, question: Question) -> bytes:
+    """All lines that answer the question as CSV."""
+    events = audit.trail(clinic, actor, **question.bounds(clinic), most=audit.MOST_EXPORTED)
+    return audit.to_csv(clinic, actor, events)
 
 
 def _count(events: Sequence[AuditEvent]) -> str:

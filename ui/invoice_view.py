@@ -47,7 +47,7 @@ def _issued(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         invoice_parts.show_bill(invoice)
-        payment_view.invoice_button(clinic, actor, invoice)
+        payment_view.invoice_button(clinic, invoice)
     with right:
         payment_view.show(clinic, actor, invoice)
 

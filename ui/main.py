@@ -12,6 +12,8 @@ from ui import session
 from ui.navigation import PAGES, Screen, landing, open_to
 
 ROOT = Path(__file__).resolve().parent.parent
+# Streamlit's own export of tables neither leaves a line in the audit trail nor makes formulas harmless; ours does both.
+STYLE = '<style>button[aria-label="Download as CSV"] { display: none }</style>'
 ICON = str(ROOT / "ui" / "assets" / "icon.svg")
 SIDEBAR_PIXELS = 230
 
@@ -26,6 +28,7 @@ def main() -> None:
         start = st.Page(_opener(declared[landing(actor).name]), title="Start", default=True, visibility="hidden")
         chosen = st.navigation([start, *declared.values()], position="sidebar", expanded=True)
         st.logo(ICON, size="large")
+        st.html(STYLE)
         with st.sidebar:
             lines = (f":small[{_plain(line)}]" for line in (actor.name, actor.role.capitalize()))
             st.markdown("  \n".join((f"**{_plain(clinic.organization().name)}**", *lines)))

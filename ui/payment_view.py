@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -11,9 +11,7 @@ from clinic_core.domain import money
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, Payment, PaymentMethod
 from clinic_core.services import billing
-from ui import forms, session, text
-
-_PDF = "application/pdf"
+from ui import downloads, forms, session, text
 
 
 def show(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
@@ -23,21 +21,20 @@ def show(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
     elif not invoice.payments:
         st.success("Nothing is to be paid.")
     if invoice.payments:
-        _taken(clinic, actor, invoice)
+        _taken(clinic, invoice)
 
 
-def invoice_button(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
+def invoice_button(clinic: Clinic, invoice: Invoice) -> None:
     """The invoice as PDF; the next step when there is nothing to pay and no receipt."""
     done = not invoice.due_minor and not invoice.payments
-    st.download_button(
+    downloads.button(
         "Invoice PDF",
-        invoice_pdf(clinic, actor, invoice.id),
+        clinic,
+        partial(invoice_pdf, invoice_id=invoice.id),
         file_name=f"{invoice.label}.pdf",
-        mime=_PDF,
+        mime=downloads.PDF,
         key=f"invoice.pdf.{invoice.id}",
-        icon=":material/download:",
-        type="primary" if done else "secondary",
-        on_click="ignore",
+        kind="primary" if done else "secondary",
     )
 
 
@@ -75,21 +72,21 @@ def _said(after: Invoice, paid_minor: int) -> str:
     return text.plain(f"{after.money(paid_minor)} taken. {rest}")
 
 
-def _taken(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
+def _taken(clinic: Clinic, invoice: Invoice) -> None:
     st.markdown("#### Payments")
     latest = invoice.payments[-1]
     for payment in reversed(invoice.payments):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(_shown(clinic, invoice, payment), width="content")
-            st.download_button(
+            downloads.button(
                 "Receipt",
-                receipt_pdf(clinic, actor, invoice.id, payment.key),
+                clinic,
+                partial(receipt_pdf, invoice_id=invoice.id, payment_key=payment.key),
                 file_name=f"{invoice.label}-receipt-{invoice.payments.index(payment) + 1}.pdf",
-                mime=_PDF,
+                mime=downloads.PDF,
                 key=f"receipt.{payment.key}",
                 icon=":material/receipt:",
-                type="primary" if payment is latest and not invoice.due_minor else "secondary",
-                on_click="ignore",
+                kind="primary" if payment is latest and not invoice.due_minor else "secondary",
             )
 
 
@@ -99,23 +96,15 @@ def _shown(clinic: Clinic, invoice: Invoice, payment: Payment) -> str:
     return f"**{text.plain(invoice.money(payment.amount_minor))}** {how}  \n:gray[{when} · {text.plain(payment.by)}]"
 
 
-def invoice_pdf(clinic: Clinic, actor: Actor, invoice_id: str) -> Callable[[], bytes]:
-    """What makes the invoice's PDF when it is asked for: Streamlit calls it outside of any run."""
+def invoice_pdf(clinic: Clinic, actor: Actor, *, invoice_id: str) -> bytes:
+    """The invoice as PDF, as it is now."""
+    from clinic_core.documents import invoice as document  # noqa: PLC0415 - fpdf2 takes 0.7 s to import
 
-    def render() -> bytes:
-        from clinic_core.documents import invoice as document  # noqa: PLC0415 - fpdf2 takes 0.7 s to import
-
-        return document.render(billing.get(clinic, actor, invoice_id))
-
-    return render
+    return document.render(billing.get(clinic, actor, invoice_id))
 
 
-def receipt_pdf(clinic: Clinic, actor: Actor, invoice_id: str, payment_key: str) -> Callable[[], bytes]:
-    """The same for the receipt of one payment."""
+def receipt_pdf(clinic: Clinic, actor: Actor, *, invoice_id: str, payment_key: str) -> bytes:
+    """The receipt of one payment as PDF."""
+    from clinic_core.documents import receipt as document  # noqa: PLC0415 - fpdf2 takes 0.7 s to import
 
-    def render() -> bytes:
-        from clinic_core.documents import receipt as document  # noqa: PLC0415 - fpdf2 takes 0.7 s to import
-
-        return document.render(billing.get(clinic, actor, invoice_id), payment_key)
-
-    return render
+    return document.render(billing.get(clinic, actor, invoice_id), payment_key)

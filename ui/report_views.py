@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
 import streamlit as st
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain.access import Actor
 from clinic_core.reports.measures import Measure, Unit
 from clinic_core.reports.periods import PERIOD, Grain, Span, days_of, grain_for
 from clinic_core.services import reports
 from clinic_core.services.reports import SUMMARY, Answer, Figure, Question, Rows, View
-from ui import charts, report_tables, widgets
+from ui import charts, downloads, report_tables, widgets
 from ui.report_tables import Names
 from ui.text import plain
 
@@ -102,7 +101,7 @@ def report(clinic: Clinic, answer: Answer) -> None:
     )
 
 
-def rows(clinic: Clinic, actor: Actor, question: Question, view: View) -> None:
+def rows(clinic: Clinic, question: Question, view: View) -> None:
     """Draw the rows behind the figure that was chosen, and offer all of them as CSV."""
     figure, found = st.session_state.get(_CHOSEN), view.rows
     if found is None or not isinstance(figure, Figure):
@@ -112,13 +111,12 @@ def rows(clinic: Clinic, actor: Actor, question: Question, view: View) -> None:
     names, organization = report_tables.names_of(clinic), clinic.organization()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"#### {plain(_title(answer, figure, found.measure, names))}", width="content")
-        st.download_button(
+        downloads.button(
             "CSV",
-            _csv(clinic, actor, question, figure),
+            clinic,
+            lambda at, actor: reports.export_rows(at, actor, question, figure),
             file_name=f"{figure.report}-{figure.column.removesuffix('_minor')}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
+            mime=downloads.CSV,
             key="reports.csv",
         )
     st.markdown(plain(_sum(clinic, found)))
@@ -229,11 +227,6 @@ def _sum(clinic: Clinic, found: Rows) -> str:
         return f"{count}{shown}"
     total = clinic.money(found.total) if found.measure.unit is Unit.MONEY else f"{found.total:,}"
     return f"{total} in {count}{shown}"
-
-
-def _csv(clinic: Clinic, actor: Actor, question: Question, figure: Figure) -> Callable[[], bytes]:
-    """What makes the CSV when it is asked for: Streamlit calls it outside of any run."""
-    return lambda: reports.export_rows(clinic, actor, question, figure)
 
 
 def _sentences(text: str) -> list[str]:

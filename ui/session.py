@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, NoReturn
@@ -13,11 +13,21 @@ from clinic_core import process
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
-from clinic_core.errors import Unavailable
+from clinic_core.errors import Forbidden, Unavailable
 from clinic_core.services import sessions
 from ui.errors import show_errors
 
-__all__ = ["granted", "may_open", "open_page", "refuse", "require_actor", "show_errors", "sign_out", "the_clinic"]
+__all__ = [
+    "asked_later",
+    "granted",
+    "may_open",
+    "open_page",
+    "refuse",
+    "require_actor",
+    "show_errors",
+    "sign_out",
+    "the_clinic",
+]
 
 _SIGN_IN: Final = "/auth/sign-in"
 _SIGNING_OUT: Final = "signing_out"
@@ -54,6 +64,21 @@ def require_actor(clinic: Clinic) -> Actor:
     if found is None:
         _leave()
     return found.actor
+
+
+def asked_later(clinic: Clinic) -> Callable[[], Actor]:
+    """What tells who is there when Streamlit calls back outside of any run; Forbidden when their session has ended."""
+    injected, session_id = st.session_state.get("actor"), st.user.get("session")
+
+    def there() -> Actor:
+        if isinstance(injected, Actor):  # see `the_clinic`
+            return injected
+        found = sessions.check(clinic, session_id)
+        if found is None:
+            raise Forbidden("Your session has ended. Sign in again, then download it.")
+        return found.actor
+
+    return there
 
 
 def the_clinic() -> Clinic:

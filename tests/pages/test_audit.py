@@ -93,7 +93,7 @@ def test_the_csv_runs_nothing_in_a_spreadsheet(world: World, admin: Actor) -> No
     evil = make.actor(Role.RECEPTIONIST, name="=cmd|'/c calc'!A1")
     trace(world, evil)
     question = audit_view.Question(first=make.MONDAY, last=make.MONDAY, username="", patient_number="")
-    text = audit_view.csv(world.clinic, admin, question)().decode("utf-8-sig")
+    text = audit_view.csv(world.clinic, admin, question).decode("utf-8-sig")
     head, line, *_ = text.splitlines()
     assert head == "time,user,role,action,record,patient,detail"
     assert line.startswith("2026-03-02T08:00:00+05:30,'=cmd")
