@@ -196,7 +196,7 @@ def day(clinic: Clinic, actor: Actor, day: date) -> DayBoard:
     """The board of a day; a doctor's holds only their own visits. Four queries whatever the number of rows."""
     access.require(actor, "appointment.read", practitioner_id=actor.practitioner_id)
     seen = [a for a in clinic.appointments.on_day(day) if _may_see(actor, a)]
-    patients = clinic.patients.get_many(a.patient_id for a in seen)
+    patients = clinic.patients.for_list(a.patient_id for a in seen)
     last_visits = clinic.appointments.last_visits((a.patient_id for a in seen), before=day)
     bills = _bills(clinic, actor, seen)
     clinic.audit.record_read(actor, "appointment.read", day.isoformat())

@@ -138,7 +138,7 @@ def worklist(clinic: Clinic, actor: Actor, *, most: int = MOST_SHOWN) -> Worklis
     drafts = clinic.invoices.drafts()
     owing = clinic.invoices.owing(today=clinic.today(), most=most)
     shown = (*drafts[:most], *owing)
-    patients = clinic.patients.get_many(invoice.patient_id for invoice in shown)
+    patients = clinic.patients.for_list(invoice.patient_id for invoice in shown)
     items = [WorkItem(invoice=invoice, patient=patients[invoice.patient_id]) for invoice in shown]
     clinic.audit.record_read(actor, "invoice.read", "worklist")
     split = min(len(drafts), most)

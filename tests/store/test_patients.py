@@ -11,6 +11,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import search
 from clinic_core.domain.people import ContactBy, Patient, Sex
 from clinic_core.errors import AlreadyExists, Conflict, NotFound
+from clinic_core.store.patients import Patients
 from tests import make
 
 
@@ -91,3 +92,17 @@ def test_the_latest_come_first(clinic: Clinic) -> None:
     people = [make.patient(number=f"P-{n:06d}") for n in (2, 9, 5)]
     clinic.patients.add_many(people)
     assert [p.number for p in clinic.patients.latest(2, since_number="")] == ["P-000009", "P-000005"]
+
+
+def test_a_list_shows_a_change_made_here_at_once(clinic: Clinic) -> None:
+    """And one made elsewhere after five seconds, because a list remembers whom it read."""
+    asha, ben = make.patient(number="P-000001"), make.patient(number="P-000002", name="Ben")
+    clinic.patients.add_many([asha, ben])
+    assert clinic.patients.for_list([asha.id, ben.id, "nobody"]) == {asha.id: asha, ben.id: ben}
+
+    here = clinic.patients.save(replace(asha, allergies="Latex"))
+    Patients(clinic.database).save(replace(ben, allergies="Nuts"))
+    shown = clinic.patients.for_list([asha.id, ben.id])
+
+    assert shown[asha.id] == here
+    assert shown[ben.id] == ben
