@@ -5,20 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, time
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from clinic_core.clinic import Clinic, create_indexes, open_clinic
-from clinic_core.domain.schedules import Opening, Schedule
+from clinic_core.clinic import Clinic
 from clinic_core.services import check
-from clinic_core.settings import Settings
-from tests import make
 from tests.chromium import CHROMIUM, heading, sign_in
 from tests.web import rig
 
@@ -27,42 +21,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: the whole day was not tried in a browser (see .ci/run)"),
 ]
 PATIENT = "Zoë D'Souza"
-BILL = {"Consultation": "₹500.00", "Dressing": "₹250.50"}
-
-
-def _zone_where_it_is_morning() -> str:
-    """A zone in which the day has hours left whenever the test runs; the sign of Etc/GMT names is reversed."""
-    ahead = (10 - datetime.now(UTC).hour + 12) % 24 - 12
-    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
-
-
-@pytest.fixture(scope="module")
-def clinic(server_url: str) -> Iterator[Clinic]:
-    """A clinic that is open from early to late, in which nobody was seen yet."""
-    url = urlunsplit(urlsplit(server_url)._replace(path=f"/day_{uuid.uuid4().hex[:16]}"))
-    opened = open_clinic(Settings(database_url=url))
-    create_indexes(opened)
-    opened.organization_store.save(make.organization(time_zone=_zone_where_it_is_morning()))
-    whole_day = ((Opening(start=time(0, 0), end=time(23, 55)),),) * 7
-    for number, name in ((make.DR_A, "Dr A"), (make.DR_B, "Dr B")):
-        opened.practitioners.add(make.practitioner(id=number, name=name))
-        opened.schedules.save(Schedule(id=number, weekly=whole_day))
-    opened.catalogue.add(make.service())
-    opened.catalogue.add(
-        make.service(
-            id=make.DRESSING, code="DRES", name="Dressing", minutes=30, price_minor=25_050, tax_basis_points=1_800
-        )
-    )
-    rig.staff(opened)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def url(clinic: Clinic) -> Iterator[str]:
-    """The real app."""
-    with rig.serving(rig.ROOT, clinic.settings.database_url) as address:
-        yield address
 
 
 @pytest.fixture

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, time
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from clinic_core.clinic import Clinic, create_indexes, open_clinic
-from clinic_core.domain.schedules import Opening, Schedule
-from clinic_core.settings import Settings
+from clinic_core.clinic import Clinic
 from tests import make
 from tests.chromium import CHROMIUM, heading, sign_in
 from tests.web import rig
@@ -29,35 +24,10 @@ FOCUSED = """() => {
 }"""
 
 
-def _morning() -> str:
-    """A zone in which it is about ten o'clock; the sign of Etc/GMT names is reversed."""
-    ahead = (10 - datetime.now(UTC).hour + 12) % 24 - 12
-    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
-
-
-@pytest.fixture(scope="module")
-def clinic(server_url: str) -> Iterator[Clinic]:
-    """Two practitioners who work all day, and one patient."""
-    url = urlunsplit(urlsplit(server_url)._replace(path=f"/desk_{uuid.uuid4().hex[:16]}"))
-    opened = open_clinic(Settings(database_url=url))
-    create_indexes(opened)
-    opened.organization_store.save(make.organization(time_zone=_morning()))
-    whole_day = ((Opening(start=time(0, 0), end=time(23, 55)),),) * 7
-    for number, name in ((make.DR_A, "Dr A"), (make.DR_B, "Dr B")):
-        opened.practitioners.add(make.practitioner(id=number, name=name))
-        opened.schedules.save(Schedule(id=number, weekly=whole_day))
-    opened.catalogue.add(make.service())
-    opened.patients.add(make.patient(name=MARKUP, allergies="Latex"))
-    rig.staff(opened)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def url(clinic: Clinic) -> Iterator[str]:
-    """The real app."""
-    with rig.serving(rig.ROOT, clinic.settings.database_url) as address:
-        yield address
+@pytest.fixture(scope="module", autouse=True)
+def patient(clinic: Clinic) -> None:
+    """The one patient, whose name is markup."""
+    clinic.patients.add(make.patient(name=MARKUP, allergies="Latex"))
 
 
 @pytest.fixture(params=[(1366, 768), (390, 844)], ids=["wide", "phone"])

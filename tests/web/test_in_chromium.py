@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from clinic_core.clinic import Clinic
+from tests.chromium import CHROMIUM, heading, launched, sign_in
 from tests.web import rig
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 pytestmark = [
     pytest.mark.browser,
@@ -34,10 +22,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
+    yield from launched()
 
 
 @pytest.fixture
@@ -66,24 +51,11 @@ def quiet(page: Page) -> Iterator[None]:
     assert not said
 
 
-def sign_in(page: Page, username: str, password: str = rig.PASSWORD) -> None:
-    """By keyboard alone: the first field has the focus."""
-    expect(page.locator("#username")).to_be_focused()
-    page.keyboard.type(username)
-    page.keyboard.press("Tab")
-    page.keyboard.type(password)
-    page.keyboard.press("Enter")
-
-
-def heading(page: Page, text: str) -> None:
-    expect(page.get_by_role("heading", level=1, name=text)).to_be_visible(timeout=20_000)
-
-
 def test_one_signs_in_reloads_and_signs_out(page: Page, url: str) -> None:
     """To the page that was asked for; F5 keeps it; afterwards the address leads to the form again."""
     with quiet(page):
         page.goto(f"{url}/patients")
-        sign_in(page, "reception")
+        sign_in(page, "reception", rig.PASSWORD)
         heading(page, "Patients")
         assert page.url == f"{url}/patients"
 
@@ -114,7 +86,7 @@ def test_a_wrong_password_keeps_the_name_and_the_focus(page: Page, url: str) -> 
 def test_the_doctor_is_refused_billing_by_address(page: Page, url: str) -> None:
     """With a sentence, inside the menu of what is open to doctors."""
     page.goto(f"{url}/billing")
-    sign_in(page, "doctor")
+    sign_in(page, "doctor", rig.PASSWORD)
 
     expect(page.get_by_text("Your role (doctor) may not open this page")).to_be_visible()
     expect(page.get_by_role("link", name="Billing")).to_have_count(0)
@@ -124,20 +96,20 @@ def test_the_doctor_is_refused_billing_by_address(page: Page, url: str) -> None:
 def test_a_revoked_session_is_led_to_the_form_and_back(page: Page, url: str, running: Clinic) -> None:
     """The next click in a tab that was open all the time."""
     page.goto(f"{url}/patients")
-    sign_in(page, "manager")
+    sign_in(page, "manager", rig.PASSWORD)
     heading(page, "Patients")
     running.sessions.remove_of("user-manager")
 
     page.get_by_role("link", name="Billing").click()
     expect(page.get_by_text("You were signed out")).to_be_visible()
-    sign_in(page, "manager")
+    sign_in(page, "manager", rig.PASSWORD)
     heading(page, "Patients")
 
 
 def test_a_link_on_another_site_finds_who_is_signed_in(page: Page, url: str) -> None:
     """Though the strict cookie stays at home on the first request."""
     page.goto(f"{url}/patients")
-    sign_in(page, "reception")
+    sign_in(page, "reception", rig.PASSWORD)
     heading(page, "Patients")
 
     elsewhere = page.context.new_page()
@@ -151,7 +123,7 @@ def test_a_tab_finds_its_way_after_a_restart(page: Page, running: Clinic) -> Non
     """The server comes back: with the session one goes on, without it the form appears by itself."""
     with rig.serving(rig.ROOT, running.settings.database_url) as url:
         page.goto(f"{url}/patients")
-        sign_in(page, "reception")
+        sign_in(page, "reception", rig.PASSWORD)
         heading(page, "Patients")
     port = str(urlsplit(url).port)
 
@@ -162,5 +134,5 @@ def test_a_tab_finds_its_way_after_a_restart(page: Page, running: Clinic) -> Non
 
     with rig.serving(rig.ROOT, running.settings.database_url, port=port):
         expect(page.locator("#username")).to_be_focused(timeout=30_000)
-        sign_in(page, "reception")
+        sign_in(page, "reception", rig.PASSWORD)
         heading(page, "Billing")
