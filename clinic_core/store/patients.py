@@ -150,7 +150,7 @@ class Patients:
             found = self._collection.find({"keys": wanted.key, "text": {"$regex": everything}}).limit(most)
             return sorted(map(_patient, found), key=lambda patient: (patient.name.casefold(), patient.number))
 
-    def latest(self, most: int, *, since_number: str) -> list[Patient]:
+    def latest(self, most: int, *, since_number: str = "") -> list[Patient]:
         """The patients registered last, newest first, of those with `since_number` or a later one.
 
         These are all sorted, which takes the embedded server 50 microseconds a patient.

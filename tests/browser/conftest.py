@@ -16,9 +16,9 @@ from tests.conftest import fresh_database
 from tests.web import rig
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium."""
+    """Chromium. For one module: Playwright's event loop runs as long, and no other can in that time."""
     yield from chromium.launched()
 
 
