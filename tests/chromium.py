@@ -38,6 +38,12 @@ def sign_in(page: Page, username: str, password: str) -> None:
     page.keyboard.press("Enter")
 
 
+def settled(page: Page) -> None:
+    """The run that what was typed asked for has begun and ended: a search field waits 250 ms before it asks."""
+    page.wait_for_timeout(400)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=20_000)
+
+
 def heading(page: Page, text: str) -> None:
     """The page with this title is drawn."""
     expect(page.get_by_role("heading", level=1, name=text)).to_be_visible(timeout=20_000)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from clinic_core.clinic import Clinic
 from clinic_core.services import check
-from tests.chromium import CHROMIUM, heading, sign_in
+from tests.chromium import CHROMIUM, heading, settled, sign_in
 from tests.web import rig
 
 pytestmark = [
@@ -87,6 +87,8 @@ def _book(desk: Page) -> None:
     desk.get_by_role("button", name=re.compile(r"Dr A, free: ")).first.click()
     dialog = desk.get_by_role("dialog")
     dialog.get_by_label("Patient").press_sequentially("souza", delay=20)
+    expect(dialog.get_by_role("button", name=re.compile(PATIENT))).to_be_visible()
+    settled(desk)
     dialog.get_by_role("button", name=re.compile(PATIENT)).click()
     expect(dialog.get_by_text("Penicillin")).to_be_visible()
     dialog.get_by_role("button", name="Book", exact=False).last.click()

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from clinic_core.clinic import Clinic
 from tests import make
-from tests.chromium import CHROMIUM, heading, sign_in
+from tests.chromium import CHROMIUM, heading, settled, sign_in
 from tests.web import rig
 
 pytestmark = [
@@ -78,6 +78,7 @@ def test_booking_by_keyboard_alone(desk: Page, url: str, clinic: Clinic) -> None
     expect(box).to_be_focused()
     desk.keyboard.type("asha")
     expect(desk.get_by_role("dialog").get_by_role("button", name="Asha")).to_be_visible()
+    settled(desk)
     desk.keyboard.press("Control+Enter")
     expect(desk.get_by_role("dialog").get_by_text("Latex")).to_be_visible()
     desk.keyboard.press("Control+Enter")
