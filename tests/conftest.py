@@ -143,3 +143,12 @@ def set_up(clinic: Clinic) -> World:
         asha=asha,
         ben=ben,
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly that the browser tests did not run, which a line among two thousand dots would not."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    missed = sum("NO CHROMIUM" in reason for reason in skipped)
+    if missed:
+        terminalreporter.section("BROWSER TESTS DID NOT RUN", red=True, bold=True)
+        terminalreporter.line(f"{missed} tests need Chromium: sudo apt install chromium, then run them again.")
