@@ -21,6 +21,7 @@ from clinic_core.store.mongo import (
     Document,
     IndexModel,
     Stored,
+    batches,
     conflict_key,
     from_document,
     insert_many,
@@ -93,8 +94,7 @@ class Appointments:
         """Which of these cells are held, and by which appointment."""
         wanted = sorted(set(cells))
         held: dict[str, str] = {}
-        for first in range(0, len(wanted), _ASKED_AT_ONCE):
-            part = wanted[first : first + _ASKED_AT_ONCE]
+        for part in batches(wanted):
             with reaching():
                 for document in self._collection.find({"holds": {"$in": part}}, {"holds": 1}):
                     held |= dict.fromkeys(set(part) & set(document["holds"]), str(document["_id"]))
@@ -249,9 +249,6 @@ class _LastVisits:
 
 _HELD = {"holds", "held_on"}
 _OPTIONAL = ("holds", "held_on", "room_id", "cancel_reason", "source_id")
-
-
-_ASKED_AT_ONCE = 100  # the embedded server's cost per document grows with the length of an $in
 
 
 def _document(appointment: Appointment, holds_from: date | None = None) -> Document:

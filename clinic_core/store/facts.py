@@ -17,12 +17,12 @@ from clinic_core.domain.appointments import Appointment
 from clinic_core.domain.billing import Invoice
 from clinic_core.domain.facts import Block, Unfolded
 from clinic_core.domain.ids import new_id
-from clinic_core.store.mongo import Document, IndexModel, from_document, reaching
+from clinic_core.store.mongo import Document, IndexModel, batches, from_document, reaching
 
 T = TypeVar("T", bound=Invoice | Appointment)
 
 _GENERATION: Final = "generation"
-_SETTLED_AT_ONCE: Final = 25  # the embedded server's cost per document grows with the length of an $in
+_SETTLED_AT_ONCE: Final = 25
 
 
 class Source(Generic[T]):
@@ -55,8 +55,8 @@ class Source(Generic[T]):
     def settle(self, folded: Iterable[Unfolded]) -> None:
         """Take the mark from documents that are still as they were when they were listed."""
         for version, ids in sorted(_by_version(folded).items()):
-            for first in range(0, len(ids), _SETTLED_AT_ONCE):
-                wanted = {"_id": {"$in": ids[first : first + _SETTLED_AT_ONCE]}, "version": version}
+            for some in batches(ids, _SETTLED_AT_ONCE):
+                wanted = {"_id": {"$in": some}, "version": version}
                 with reaching():
                     self._collection.update_many(wanted, {"$unset": {"unfolded": "", "moved_from": ""}})
 

@@ -40,7 +40,6 @@ T = TypeVar("T")
 CODEC = CodecOptions(tz_aware=True, tzinfo=UTC, document_class=dict)
 _DUPLICATE_KEY = 11000
 _BATCH = 500
-_ASKED_AT_ONCE = 100  # the embedded server's cost per document grows with the length of an $in
 _UNREACHABLE = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
 
 
@@ -78,10 +77,10 @@ def reaching() -> Iterator[None]:
         ) from error
 
 
-def saved_anyway(is_there: Callable[[], bool]) -> bool:
-    """After a write whose answer was lost: whether it arrived. Raises Unavailable when that cannot be told."""
-    with reaching():
-        return is_there()
+def batches(values: Sequence[str], size: int = 100) -> Iterator[list[str]]:
+    """The values in parts for one `$in` each: the embedded server's cost per document grows with its length."""
+    for first in range(0, len(values), size):
+        yield list(values[first : first + size])
 
 
 def to_document(record: Any) -> Document:
@@ -165,10 +164,9 @@ def insert_many(collection: Documents, documents: Sequence[Document], *, ordered
 def existing(collection: Documents, ids: Sequence[str]) -> set[str]:
     """Which of these documents are there."""
     found: set[str] = set()
-    for first in range(0, len(ids), _ASKED_AT_ONCE):
-        wanted = {"_id": {"$in": list(ids[first : first + _ASKED_AT_ONCE])}}
+    for some in batches(ids):
         with reaching():
-            found |= {str(document["_id"]) for document in collection.find(wanted, {"_id": 1})}
+            found |= {str(document["_id"]) for document in collection.find({"_id": {"$in": some}}, {"_id": 1})}
     return found
 
 
@@ -218,6 +216,7 @@ __all__ = [
     "IndexModel",
     "PyMongoError",
     "Stored",
+    "batches",
     "conflict_key",
     "connect",
     "database_of",
@@ -225,7 +224,6 @@ __all__ = [
     "from_document",
     "insert_many",
     "reaching",
-    "saved_anyway",
     "stream",
     "to_document",
     "without",

@@ -17,6 +17,7 @@ from clinic_core.store.mongo import (
     Document,
     IndexModel,
     Stored,
+    batches,
     existing,
     from_document,
     insert_many,
@@ -28,7 +29,7 @@ from clinic_core.store.mongo import (
 MOST_FOUND = 50
 SHOWN_SECONDS = 5.0
 _MOST_SHOWN = 2_000
-_ASKED_AT_ONCE = 50  # the embedded server's cost per document grows with the length of an $in
+_ASKED_AT_ONCE = 50
 _WITHOUT_KEYS = {"keys": 0, "text": 0}  # most of a document, and only the search box needs them
 
 
@@ -101,8 +102,8 @@ class Patients:
         wanted = set(patient_ids)
         known = self._shown.known(wanted)
         missing = sorted(wanted - known.keys())
-        for first in range(0, len(missing), _ASKED_AT_ONCE):
-            found = self.get_many(missing[first : first + _ASKED_AT_ONCE])
+        for some in batches(missing, _ASKED_AT_ONCE):
+            found = self.get_many(some)
             self._shown.keep(found)
             known |= found
         return known
@@ -127,10 +128,10 @@ class Patients:
     def numbers(self, patient_ids: Iterable[str]) -> dict[str, str]:
         """Patient id -> number like ``P-000123`` of those that exist."""
         wanted, found = sorted(set(patient_ids)), dict[str, str]()
-        for first in range(0, len(wanted), _ASKED_AT_ONCE):
-            some = {"_id": {"$in": wanted[first : first + _ASKED_AT_ONCE]}}
+        for some in batches(wanted, _ASKED_AT_ONCE):
             with reaching():
-                found |= {d["_id"]: d["number"] for d in self._collection.find(some, {"number": 1})}
+                numbered = self._collection.find({"_id": {"$in": some}}, {"number": 1})
+                found |= {d["_id"]: d["number"] for d in numbered}
         return found
 
     def every(self) -> Iterator[Stored[Patient]]:
