@@ -100,6 +100,49 @@ class Payment:
     received_on: date  # clinic-local
     by: str  # username
     reference: str = ""
+    payer: bool = False  # the invoice's payer paid it, not the patient
+    entry_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditedLine:
+    """The part of an invoice's line that a credit note takes back; `line` counts from 0."""
+
+    line: int
+    net_minor: int
+    tax_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """What changed an issued invoice besides payments: a refund, credit note, write-off, transfer and so on."""
+
+    key: str
+    event: str  # of `journal.Event`
+    entry_id: str
+    at: datetime
+    on: date  # the business day
+    by: str  # username
+    reason: str = ""
+    reference: str = ""
+    document: str = ""  # its own number, e.g. CN-2026-00003
+    method: PaymentMethod | None = None  # of the money that moved
+    paid_minor: int = 0  # change of what was paid: a refund is negative, account credit used is positive
+    credited_minor: int = 0  # taken back by a credit note
+    to_credit_minor: int = 0  # of that, what was paid already and is held for the patient now
+    written_off_minor: int = 0
+    payer_due_minor: int = 0  # change of what the payer owes
+    lines: tuple[CreditedLine, ...] = ()  # of a credit note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayTo:
+    """Where a payment code on paper sends the money, as it was on the day of issue."""
+
+    name: str
+    upi_id: str = ""
+    iban: str = ""
+    bic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +166,7 @@ class Invoice:
     practitioner_name: str = ""  # as it was on the day of issue
     appointment_id: str | None = None
     visited_on: date | None = None  # the visit's clinic-local day
+    location_id: str | None = None  # the visit's room
     status: InvoiceStatus = InvoiceStatus.DRAFT
     currency: str
     locale: str = "en"
@@ -134,8 +178,18 @@ class Invoice:
     number: int | None = None  # 1, 2, 3 … within the series, no gaps
     issuer: Party | None = None
     subject: Party | None = None
+    pay_to: PayTo | None = None
+    payer_id: str | None = None  # who owes a part of it besides the patient
+    payer: Party | None = None
+    payer_share_minor: int = 0  # of the total, on the day of issue
+    posted: int = 0  # how many entries of the ledger the following sums hold; see domain/journal.py
     payments: tuple[Payment, ...] = ()
-    paid_minor: int = 0  # a copy of the payments' sum, kept by the same write
+    adjustments: tuple[Adjustment, ...] = ()
+    paid_minor: int = 0  # payments, with what adjustments changed of them
+    credited_minor: int = 0
+    written_off_minor: int = 0
+    payer_due_minor: int = 0  # of `due_minor`, what the payer owes
+    payer_paid_minor: int = 0  # of `paid_minor`, what the payer paid
     drafted_at: datetime
     drafted_on: date
     issued_at: datetime | None = None
@@ -160,7 +214,14 @@ class Invoice:
     @property
     def due_minor(self) -> int:
         """What is still to be paid: 0 for drafts and cancelled invoices."""
-        return self.total_minor - self.paid_minor if self.status in OWING else 0
+        if self.status not in OWING:
+            return 0
+        return self.total_minor - self.paid_minor - self.credited_minor - self.written_off_minor
+
+    @property
+    def patient_due_minor(self) -> int:
+        """What the patient still owes."""
+        return self.due_minor - self.payer_due_minor
 
     def money(self, amount_minor: int) -> str:
         """An amount in the invoice's currency, as it writes it."""
