@@ -6,10 +6,10 @@ cancelled with a reason and keeps its number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -251,6 +251,22 @@ def tax_lines(lines: Iterable[LineItem], rule: TaxRule) -> list[TaxLine]:
     return [_tax_line(rate, same, rule) for rate, same in sorted(by_rate.items())]
 
 
+def line_taxes(lines: Sequence[LineItem], rule: TaxRule) -> list[int]:
+    """The tax of each line, such that the lines of one rate sum up to that rate's tax on the invoice.
+
+    With rounding per line that is the line's own rounded tax; with rounding per total each line gets its share cut
+    to whole minor units, and what is left goes to the largest remainders, the first of equal ones first.
+    """
+    owed = {tax.basis_points: tax.tax_minor for tax in tax_lines(lines, rule)}
+    taxes = [0] * len(lines)
+    for rate, tax_minor in owed.items():
+        same = [i for i, line in enumerate(lines) if line.tax_basis_points == rate]
+        shares = largest_remainders([line_tax(lines[i], rule) for i in same], tax_minor)
+        for i, share in zip(same, shares, strict=True):
+            taxes[i] = share
+    return taxes
+
+
 def totals(lines: Iterable[LineItem], rule: TaxRule) -> Totals:
     """Sums of an invoice by its tax rule."""
     kept = tuple(lines)
@@ -353,7 +369,18 @@ def require_cancellable(invoice: Invoice) -> None:
     """Raise IllegalTransition when money was taken for the invoice."""
     if invoice.paid_minor:
         paid = invoice.money(invoice.paid_minor)
-        raise IllegalTransition(f"{paid} was paid on this invoice, so it cannot be cancelled.")
+        raise IllegalTransition(f"{paid} was paid on this invoice, so it cannot be cancelled. Make a credit note.")
+    if invoice.credited_minor or invoice.written_off_minor:
+        raise IllegalTransition("A part of this invoice was taken back or written off; make a credit note of the rest.")
+
+
+def largest_remainders(exact: Sequence[Decimal], total: int) -> list[int]:
+    """Whole parts of `total` near the exact ones, which sum up to it: what is left goes to the largest remainders."""
+    shares = [int(part.to_integral_value(ROUND_FLOOR)) for part in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda i: (shares[i] - exact[i], i))
+    for i in by_remainder[: total - sum(shares)]:
+        shares[i] += 1
+    return shares
 
 
 def _tax_line(rate: int, lines: list[LineItem], rule: TaxRule) -> TaxLine:

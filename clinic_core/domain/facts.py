@@ -6,17 +6,15 @@ dated by the day it was received; a visit by its day. Nothing else dates a figur
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_FLOOR, Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from clinic_core.domain import clock
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
-from clinic_core.domain.billing import Invoice, LineItem, line_tax, tax_lines
-from clinic_core.domain.organization import TaxRule
+from clinic_core.domain.billing import Invoice, LineItem, line_taxes
 
 ISSUED = "issued"
 CANCELLED = "cancelled"
@@ -139,30 +137,6 @@ def waited_minutes(appointment: Appointment) -> float | None:
     if arrived is None or seen is None or seen < arrived:
         return None
     return _minutes(arrived, seen)
-
-
-def line_taxes(lines: Sequence[LineItem], rule: TaxRule) -> list[int]:
-    """The tax of each line, such that the lines of one rate sum up to that rate's tax on the invoice.
-
-    With rounding per line that is the line's own rounded tax; with rounding per total each line gets its share cut
-    to whole minor units, and what is left goes to the largest remainders, the first of equal ones first.
-    """
-    owed = {tax.basis_points: tax.tax_minor for tax in tax_lines(lines, rule)}
-    taxes = [0] * len(lines)
-    for rate, tax_minor in owed.items():
-        same = [i for i, line in enumerate(lines) if line.tax_basis_points == rate]
-        shares = _shares([line_tax(lines[i], rule) for i in same], tax_minor)
-        for i, share in zip(same, shares, strict=True):
-            taxes[i] = share
-    return taxes
-
-
-def _shares(exact: Sequence[Decimal], total: int) -> list[int]:
-    shares = [int(part.to_integral_value(ROUND_FLOOR)) for part in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda i: (shares[i] - exact[i], i))
-    for i in by_remainder[: total - sum(shares)]:
-        shares[i] += 1
-    return shares
 
 
 def _charge(invoice: Invoice, line: LineItem, tax_minor: int, day: date) -> Charge:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinic_core.domain import facts
+from clinic_core.domain import billing, facts
 from clinic_core.domain.appointments import AppointmentEvent, AppointmentStatus
 from clinic_core.domain.billing import Invoice, InvoiceStatus, PaymentMethod
 from clinic_core.domain.organization import TaxRounding, TaxRule
@@ -54,7 +54,7 @@ def test_the_lines_sum_up_to_the_invoice(kept, rule):
 @given(lines, rules)
 def test_no_line_is_off_by_a_whole_minor_unit(kept, rule):
     """A line's share is its exact tax, cut or rounded up."""
-    for line, tax in zip(kept, facts.line_taxes(kept, rule), strict=True):
+    for line, tax in zip(kept, billing.line_taxes(kept, rule), strict=True):
         assert abs(tax - facts.line_tax(line, rule)) < 1
 
 
@@ -62,7 +62,7 @@ def test_rounding_per_total_gives_the_rest_to_the_largest_remainder():
     """Three lines of 0.33, 0.33 and 0.34 at 18 % owe 18 minor units together: 5.94 + 5.94 + 6.12."""
     kept = [make.line(unit_price_minor=price, tax_basis_points=1_800) for price in (33, 33, 34)]
 
-    assert facts.line_taxes(kept, TaxRule(rounding=TaxRounding.TOTAL)) == [6, 6, 6]
+    assert billing.line_taxes(kept, TaxRule(rounding=TaxRounding.TOTAL)) == [6, 6, 6]
 
 
 def test_a_draft_is_no_charge():
