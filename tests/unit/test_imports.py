@@ -41,7 +41,7 @@ LAYERS = (
     Layer(
         "clinic_core.documents",
         ("clinic_core.documents", "clinic_core.domain", "clinic_core.errors"),
-        ("babel", "fpdf"),
+        ("babel", "fpdf", "segno"),
     ),
     Layer(
         "clinic_core.store",
