@@ -20,6 +20,10 @@ PAYMENTS_SO_FAR: Final = "payments_so_far"
 PRACTITIONER: Final = "practitioner_id"
 SERVICE: Final = "service_id"
 METHOD: Final = "method"
+PAYER: Final = "payer_id"
+LOCATION: Final = "location_id"
+WEEKDAY: Final = "weekday"
+HOUR: Final = "hour"
 
 SEEN: Final = ("fulfilled",)
 MISSED: Final = ("noshow",)

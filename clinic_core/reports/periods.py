@@ -35,6 +35,11 @@ class Grain(StrEnum):
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+_MONTHS: Final = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}  # since 1970, which begins a year
 
 
 def days_of(span: Span, today: date) -> tuple[date | None, date | None]:
@@ -68,8 +73,10 @@ def grain_for(start_on: date | None, end_on: date | None) -> Grain:
 def period_of(days: pd.Series, grain: Grain) -> pd.Series:
     """The first day of each day's period, ``datetime64[s]``; a week begins on Monday."""
     whole = days.to_numpy().astype("datetime64[D]")
-    if grain is Grain.MONTH:
-        whole = whole.astype("datetime64[M]").astype("datetime64[D]")
+    if grain in (Grain.MONTH, Grain.QUARTER, Grain.YEAR):
+        months = whole.astype("datetime64[M]").astype(np.int64)
+        length = _MONTHS[grain]
+        whole = (months - months % length).astype("datetime64[M]").astype("datetime64[D]")
     elif grain is Grain.WEEK:
         whole = whole - ((whole.astype(np.int64) + _EPOCH_TO_MONDAY) % _DAYS_IN_WEEK)
     return pd.Series(whole.astype("datetime64[s]"), index=days.index, name=PERIOD)
@@ -77,7 +84,7 @@ def period_of(days: pd.Series, grain: Grain) -> pd.Series:
 
 def every_period(first: pd.Timestamp, last: pd.Timestamp, grain: Grain) -> pd.DatetimeIndex:
     """All periods from the first to the last, both of them beginnings of periods."""
-    step = {Grain.DAY: "D", Grain.WEEK: "7D", Grain.MONTH: "MS"}[grain]
+    step = {Grain.DAY: "D", Grain.WEEK: "7D", Grain.MONTH: "MS", Grain.QUARTER: "QS", Grain.YEAR: "YS"}[grain]
     return pd.date_range(first, last, freq=step, unit="s", name=PERIOD)
 
 

@@ -5,8 +5,8 @@ Figures are cached by what they were made of, never by who asked: asking access 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -23,15 +23,22 @@ from clinic_core.reports.measures import (
     BALANCES,
     CHARGES,
     CHARGES_SO_FAR,
+    HOUR,
+    LOCATION,
+    METHOD,
+    PAYER,
     PAYMENTS,
     PAYMENTS_SO_FAR,
+    PRACTITIONER,
+    SERVICE,
     VISITS,
+    WEEKDAY,
     Chart,
     Measure,
     Unit,
 )
 from clinic_core.reports.periods import PERIOD, Grain, every_period, period_of
-from clinic_core.services.facts import between, snapshot
+from clinic_core.services.facts import Snapshot, between, snapshot
 from clinic_core.services.recent import Recent
 
 __all__ = [
@@ -43,10 +50,15 @@ __all__ = [
     "Question",
     "Rows",
     "Unit",
+    "View",
     "answer",
+    "dashboard",
     "export_rows",
     "rows",
+    "selected",
+    "shifted",
     "titles",
+    "view",
 ]
 
 SUMMARY: Final = "summary"
@@ -56,13 +68,21 @@ _WITHOUT_SERVICE: Final = frozenset({PAYMENTS, BALANCES})  # money comes in for 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked: which days (None leaves that end open), in which steps, of whom and of what (empty: all)."""
+    """What is asked. An empty set asks for all, None leaves that end open."""
 
     start_on: date | None = None
     end_on: date | None = None
     grain: Grain = Grain.DAY
     practitioner_ids: frozenset[str] = frozenset()
     service_ids: frozenset[str] = frozenset()
+    methods: frozenset[str] = frozenset()
+    payer_ids: frozenset[str] = frozenset()  # "" is the patient
+    location_ids: frozenset[str] = frozenset()  # "" is no room
+    weekdays: frozenset[int] = frozenset()  # 0 is Monday
+    hours: frozenset[int] = frozenset()  # of the visit's start, local
+    chosen_from: date | None = None  # days that were selected on a chart over time
+    chosen_to: date | None = None
+    as_of: date | None = None  # as it stood at the end of this day
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +106,9 @@ class Answer:
     grain: Grain
     measures: tuple[Measure, ...]
     frame: pd.DataFrame  # a row per value of `key`, a column per measure
+    question: Question  # the one that it answers: its rows are asked for with this one
+    left_out: tuple[Measure, ...] = ()  # figures that this question does not have
+    because: str = ""  # why they are left out, in words for the screen
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -107,6 +130,16 @@ class View:
     rows: Rows | None  # of the figure that was chosen; None when there is none, or none for this question
 
 
+_SELECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    PERIOD: ("chosen_from", "chosen_to"),
+    PRACTITIONER: ("practitioner_ids",),
+    SERVICE: ("service_ids",),
+    METHOD: ("methods",),
+    PAYER: ("payer_ids",),
+    LOCATION: ("location_ids",),
+    WEEKDAY: ("weekdays",),
+    HOUR: ("hours",),
+}
 _answers: Recent[Answer] = Recent(256)
 _rows: Recent[Rows] = Recent(64)
 
@@ -132,6 +165,37 @@ def view(clinic: Clinic, actor: Actor, question: Question, name: str, figure: Fi
     )
 
 
+def dashboard(clinic: Clinic, actor: Actor, question: Question, names: Iterable[str]) -> Mapping[str, Answer]:
+    """The summary and these reports, as of one moment, for a page of charts that filter each other.
+
+    Every selection counts everywhere but in the reports whose own key it selects, so that the other bars stay.
+    Raises Forbidden, or NotFound when there is no such report.
+    """
+    access.require(actor, "report.read")
+    wanted = (SUMMARY, *names)
+    for name in wanted:
+        clinic.audit.record_read(actor, "report.read", name)
+    facts = snapshot(clinic)
+    return {name: _Asked(clinic, _without_own(question, name), facts).answer(name) for name in wanted}
+
+
+def shifted(question: Question, *, years: int = 1, until: date | None = None) -> Question:
+    """The same days some years earlier, to compare with; days after `until` (today) are not compared."""
+    end_on = min(filter(None, (question.end_on, until)), default=None)
+    return replace(
+        question,
+        start_on=_earlier(question.start_on, years),
+        end_on=_earlier(end_on, years),
+        chosen_from=_earlier(question.chosen_from, years),
+        chosen_to=_earlier(question.chosen_to, years),
+    )
+
+
+def selected(question: Question, key: str) -> bool:
+    """Whether something is selected of a report's key column."""
+    return any(getattr(question, name) for name in _SELECTIONS.get(key, ()))
+
+
 def answer(clinic: Clinic, actor: Actor, question: Question, name: str) -> Answer:
     """The figures of one report. Raises Forbidden, or NotFound when there is no such report."""
     access.require(actor, "report.read")
@@ -139,14 +203,15 @@ def answer(clinic: Clinic, actor: Actor, question: Question, name: str) -> Answe
     return _Asked(clinic, question).answer(name)
 
 
-def rows(clinic: Clinic, actor: Actor, question: Question, figure: Figure) -> Rows:
-    """All rows behind one figure. Raises Forbidden, or NotFound when the question has no such figure.
+def rows(clinic: Clinic, actor: Actor, question: Question, figure: Figure, *, most: int | None = None) -> Rows:
+    """All rows behind one figure, or the latest ones. Raises Forbidden, or NotFound without such a figure.
 
     Amounts add up to the figure. No names of patients, only their numbers.
     """
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", figure.report)
-    return _Asked(clinic, question).rows_of(figure)
+    asked = _Asked(clinic, question)
+    return asked.rows_of(figure) if most is None else asked.rows(figure, most)
 
 
 def export_rows(clinic: Clinic, actor: Actor, question: Question, figure: Figure) -> bytes:
@@ -161,9 +226,9 @@ def export_rows(clinic: Clinic, actor: Actor, question: Question, figure: Figure
 class _Asked:
     """One question on the facts as they stood when it was asked."""
 
-    def __init__(self, clinic: Clinic, question: Question) -> None:
+    def __init__(self, clinic: Clinic, question: Question, facts: Snapshot | None = None) -> None:
         self._clinic, self._question = clinic, question
-        self._snapshot = snapshot(clinic)
+        self._snapshot = facts or snapshot(clinic)
         self._frames: dict[str, pd.DataFrame] = {}
 
     def answer(self, name: str) -> Answer:
@@ -202,6 +267,7 @@ class _Asked:
             chart=report.CHART,
             grain=question.grain,
             measures=measures,
+            question=question,
             frame=_every_period(frame, question.grain, measures) if report.KEY == PERIOD else frame,
         )
 
@@ -224,6 +290,19 @@ class _Asked:
         if question.service_ids:
             frame = frame[frame["service_id"].isin(question.service_ids)] if "service_id" in frame else frame.iloc[:0]
         return frame.assign(period=period_of(frame["day"], question.grain))
+
+
+def _without_own(question: Question, name: str) -> Question:
+    """The question without what is selected of the report's own key."""
+    plain = Question()
+    return replace(question, **{field: getattr(plain, field) for field in _SELECTIONS.get(_report(name).KEY, ())})
+
+
+def _earlier(day: date | None, years: int) -> date | None:
+    if day is None:
+        return None
+    leaps = (day.month, day.day) == (2, 29)
+    return day.replace(year=day.year - years, day=28 if leaps else day.day)
 
 
 def _report(name: str) -> reports.Report:
