@@ -22,6 +22,7 @@ from clinic_core.domain.access import Actor
 from clinic_core.domain.audit import AuditEvent
 from clinic_core.domain.ids import derived_id, new_id
 from clinic_core.domain.organization import HealthcareService, Organization
+from clinic_core.domain.payers import Payer
 from clinic_core.domain.people import Practitioner
 from clinic_core.domain.schedules import Schedule
 from clinic_core.settings import Settings
@@ -52,6 +53,7 @@ class DirectoryView:
     practitioners: Mapping[str, Practitioner]  # by id, in order of name
     services: Mapping[str, HealthcareService]  # by id, in order of name
     schedules: Mapping[str, Schedule]  # by practitioner id
+    payers: Mapping[str, Payer]  # by id, in order of name
 
     def schedule(self, practitioner_id: str) -> Schedule:
         """The practitioner's hours; none at all when they were never entered."""
@@ -61,6 +63,11 @@ class DirectoryView:
     def active_practitioners(self) -> list[Practitioner]:
         """Those who see patients now."""
         return [p for p in self.practitioners.values() if p.active]
+
+    @property
+    def active_payers(self) -> list[Payer]:
+        """Who can be chosen to pay now."""
+        return [p for p in self.payers.values() if p.active]
 
     @property
     def active_services(self) -> list[HealthcareService]:
@@ -159,6 +166,7 @@ class Clinic:
     practitioners: reference.Directory[Practitioner]
     catalogue: reference.Directory[HealthcareService]
     schedules: reference.Directory[Schedule]
+    payers: reference.Directory[Payer]
     appointments: Appointments
     encounters: Encounters
     invoices: Invoices
@@ -218,6 +226,7 @@ class Clinic:
             practitioners={p.id: p for p in sorted(self.practitioners.all(), key=lambda p: p.name.casefold())},
             services={s.id: s for s in sorted(self.catalogue.all(), key=lambda s: s.name.casefold())},
             schedules={s.id: s for s in self.schedules.all()},
+            payers={p.id: p for p in sorted(self.payers.all(), key=lambda p: p.name.casefold())},
         )
 
 
@@ -242,6 +251,7 @@ def open_clinic(settings: Settings, *, url: str = "", now: Callable[[], datetime
         practitioners=reference.practitioners(database),
         catalogue=reference.catalogue(database),
         schedules=reference.schedules(database),
+        payers=reference.payers(database),
         appointments=Appointments(database),
         encounters=Encounters(database),
         invoices=Invoices(database),
@@ -264,6 +274,7 @@ def create_indexes(clinic: Clinic) -> None:
         clinic.practitioners,
         clinic.catalogue,
         clinic.schedules,
+        clinic.payers,
         clinic.appointments,
         clinic.encounters,
         clinic.invoices,

@@ -32,6 +32,8 @@ _LABELS: Final = {
     "allergies": "allergies",
     "notes": "notes",
     "contact_by": "way of reminding",
+    "payer_id": "payer",
+    "member_number": "member number",
 }
 _CONTACT: Final = {
     ContactBy.SMS: "SMS",
@@ -110,6 +112,28 @@ def _fields(clinic: Clinic, key: str) -> None:
     )
     with st.expander("Address, notes, reminders", expanded=st.session_state[f"{key}.before"] is not None):
         _more(key)
+        _payer(clinic, key)
+
+
+def _payer(clinic: Clinic, key: str) -> None:
+    """Who else pays, where the clinic has payers at all; one that is not active stays with whom it was entered for."""
+    known = clinic.directory().payers
+    chosen = st.session_state.get(_key(key, "payer_id")) or ""
+    offered = [payer.id for payer in clinic.directory().active_payers]
+    if not offered and not chosen:
+        return
+    payer, number = st.columns(2)
+    payer.selectbox(
+        "Payer",
+        ["", *offered, *([chosen] if chosen and chosen not in offered else [])],
+        key=_key(key, "payer_id"),
+        format_func=lambda i: known[i].name if i in known else "The patient pays",
+        persist_state="page",
+        help="An insurer or employer who pays a share of the bills.",
+    )
+    number.text_input(
+        "Member number", key=_key(key, "member_number"), max_chars=40, autocomplete="off", persist_state="page"
+    )
 
 
 def _more(key: str) -> None:
@@ -209,13 +233,14 @@ def _edit(clinic: Clinic, actor: Actor, key: str, before: Patient, form: Patient
 def form_of(patient: Patient, today: date) -> PatientForm:
     """The record as the form shows it: an estimated birth date as the age it was made from."""
     values: dict[str, Any] = {
-        name: getattr(patient, name) for name in _FIELDS if name not in ("birth_date", "age", "phone")
+        name: getattr(patient, name) for name in _FIELDS if name not in ("birth_date", "age", "phone", "payer_id")
     }
     return PatientForm(
         **values,
         birth_date=None if patient.birth_date_estimated else patient.birth_date,
         age=patient.age_on(today) if patient.birth_date_estimated else None,
         phone=people.show_phone(patient.phone),
+        payer_id=patient.payer_id or "",
     )
 
 

@@ -1,26 +1,29 @@
-"""The clinic's profile, practitioners, services and hours: read by every screen, changed by few.
+"""The clinic's profile, practitioners, services, payers and hours: read by every screen, changed by few.
 
 A record of version 0 is new. Saving the same record twice, as by a double click, is harmless.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final, TypeVar
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import access
+from clinic_core.domain import access, pricing
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import EXPECTED
-from clinic_core.domain.organization import HealthcareService, Organization, check_organization, check_service
+from clinic_core.domain.organization import HealthcareService, Organization, Price, check_organization, check_service
+from clinic_core.domain.payers import Payer, check_payer
 from clinic_core.domain.people import Practitioner, clean_name
 from clinic_core.domain.schedules import Absence, Schedule, check_schedule
-from clinic_core.errors import InvalidInput, NotFound
+from clinic_core.errors import Conflict, InvalidInput, NotFound
 
 MOST_DAYS: Final = 62
+_TRIES: Final = 20
 
-R = TypeVar("R", Organization, Practitioner, HealthcareService, Schedule)
+R = TypeVar("R", Organization, Practitioner, HealthcareService, Schedule, Payer)
 
 
 def save_organization(clinic: Clinic, actor: Actor, organization: Organization) -> Organization:
@@ -47,9 +50,43 @@ def save_practitioner(clinic: Clinic, actor: Actor, practitioner: Practitioner) 
 
 
 def save_service(clinic: Clinic, actor: Actor, service: HealthcareService) -> HealthcareService:
-    """Save a service of the catalogue. Raises InvalidInput, AlreadyExists for a code in use, or Conflict."""
+    """Save a service of the catalogue. What it cost on past days stays; see `set_price` for a new price.
+
+    Raises InvalidInput, AlreadyExists for a code in use, or Conflict.
+    """
     access.require(actor, "settings.write")
-    return _saved(clinic, actor, "service", clinic.catalogue.save(check_service(service)))
+    wanted = check_service(service)
+    present = {one.id: one for one in clinic.catalogue.all()}
+    _require_package(present, wanted)
+    before = present.get(wanted.id)
+    if before is not None and before.version == wanted.version:  # another version is a conflict: the write says so
+        pricing.require_same_past(before, wanted, today=clinic.today())
+    return _saved(clinic, actor, "service", clinic.catalogue.save(wanted))
+
+
+def set_price(clinic: Clinic, actor: Actor, service_id: str, price: Price) -> HealthcareService:
+    """Enter what a service costs from a day on, today or later; one of that day and payer is corrected.
+
+    Raises InvalidInput for a past day or an impossible price, NotFound for a service or payer that is not there.
+    """
+    access.require(actor, "settings.write")
+    if price.payer_id is not None and price.payer_id not in {payer.id for payer in clinic.payers.all()}:
+        raise NotFound("This payer does not exist. Add the payer first, then its prices.")
+    today = clinic.today()
+    return _change_prices(clinic, actor, service_id, lambda s: pricing.with_price(s, price, today=today))
+
+
+def drop_price(clinic: Clinic, actor: Actor, service_id: str, price: Price) -> HealthcareService:
+    """Take back a price that does not hold yet. Raises InvalidInput for one that does."""
+    access.require(actor, "settings.write")
+    today = clinic.today()
+    return _change_prices(clinic, actor, service_id, lambda s: pricing.without_price(s, price, today=today))
+
+
+def save_payer(clinic: Clinic, actor: Actor, payer: Payer) -> Payer:
+    """Save somebody who pays for patients. Raises InvalidInput, AlreadyExists for a name in use, or Conflict."""
+    access.require(actor, "settings.write")
+    return _saved(clinic, actor, "payer", clinic.payers.save(check_payer(payer)))
 
 
 def save_schedule(clinic: Clinic, actor: Actor, schedule: Schedule) -> Schedule:
@@ -74,6 +111,31 @@ def booked_during(clinic: Clinic, actor: Actor, practitioner_id: str, absence: A
     days = [absence.start_on + timedelta(days=n) for n in range((last - absence.start_on).days + 1)]
     counts = {day: _expected(clinic, practitioner_id, day) for day in days}
     return {day: count for day, count in counts.items() if count}
+
+
+def _change_prices(
+    clinic: Clinic, actor: Actor, service_id: str, change: Callable[[HealthcareService], HealthcareService]
+) -> HealthcareService:
+    """Change the newest version: two people who enter prices of one service both succeed."""
+    for _ in range(_TRIES):
+        before = clinic.catalogue.get(service_id)
+        after = check_service(change(before))
+        if after == before:
+            return before
+        try:
+            return _saved(clinic, actor, "price", clinic.catalogue.save(after))
+        except Conflict:
+            continue
+    raise Conflict("Others change this service right now. Reload the page and enter the price again.")
+
+
+def _require_package(present: Mapping[str, HealthcareService], wanted: HealthcareService) -> None:
+    """A package covers a service that is there and is no package itself."""
+    covered = present.get(wanted.package_of) if wanted.package_of else None
+    if wanted.package_of and (covered is None or covered.package_of):
+        raise InvalidInput("A package holds sessions of a service that is in the list.", field="package_of")
+    if wanted.package_of and any(one.package_of == wanted.id for one in present.values()):
+        raise InvalidInput("A package is sold of this service, so it cannot be one itself.", field="package_of")
 
 
 def _expected(clinic: Clinic, practitioner_id: str, day: date) -> int:

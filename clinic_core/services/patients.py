@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import access, people
+from clinic_core.domain import access, payers, people
 from clinic_core.domain import search as box
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
@@ -37,6 +37,8 @@ class PatientForm:
     allergies: str = ""
     notes: str = ""
     contact_by: str = ContactBy.SMS
+    payer_id: str = ""  # "": the patient pays alone
+    member_number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,8 @@ def _typed(clinic: Clinic, form: PatientForm, before: Patient | None) -> Patient
         allergies=form.allergies.strip(),
         notes=form.notes.strip(),
         contact_by=_one_of(ContactBy, form.contact_by, "contact_by"),
+        payer_id=_payer(clinic, form, present),
+        member_number=payers.check_member_number(form.member_number) if form.payer_id else "",
     )
     people.check_contact(wanted)
     return wanted
@@ -172,6 +176,14 @@ def _birth(clinic: Clinic, form: PatientForm, present: Patient) -> tuple[date | 
     if present.birth_date_estimated and present.age_on(today) == form.age:
         return present.birth_date, True
     return people.birth_date_of_age(form.age, today), True
+
+
+def _payer(clinic: Clinic, form: PatientForm, present: Patient) -> str | None:
+    """The payer that was chosen; one that is not active any more only where it was chosen before."""
+    payer = clinic.directory().payers.get(form.payer_id)
+    if form.payer_id and form.payer_id != present.payer_id and (payer is None or not payer.active):
+        raise InvalidInput("This payer is not in the list any more. Choose another one.", field="payer_id")
+    return form.payer_id or None
 
 
 def _sketch(clinic: Clinic, form: PatientForm) -> Patient:

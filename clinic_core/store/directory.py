@@ -1,4 +1,4 @@
-"""The small reference collections: the clinic itself, practitioners, services and weekly hours.
+"""The small reference collections: the clinic itself, practitioners, services, weekly hours and payers.
 
 They are few, change rarely and are read by every screen, so each is read whole.
 """
@@ -12,6 +12,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from clinic_core.domain.organization import HealthcareService, Organization
+from clinic_core.domain.payers import Payer
 from clinic_core.domain.people import Practitioner
 from clinic_core.domain.schedules import Schedule
 from clinic_core.errors import AlreadyExists, Conflict, NotFound
@@ -109,3 +110,8 @@ def catalogue(database: Database[Document]) -> Directory[HealthcareService]:
 def schedules(database: Database[Document]) -> Directory[Schedule]:
     """Weekly hours, by practitioner."""
     return Directory(database, "schedules", Schedule)
+
+
+def payers(database: Database[Document]) -> Directory[Payer]:
+    """Who pays besides the patients."""
+    return Directory(database, "payers", Payer, unique="name")

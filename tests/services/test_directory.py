@@ -160,7 +160,7 @@ def test_hours_that_cannot_be_are_refused(world: World, manager: Actor) -> None:
 
 def test_every_change_is_audited_and_only_managers_change(world: World, manager: Actor, reception: Actor) -> None:
     """What was changed, in which version."""
-    directory.save_service(world.clinic, manager, replace(world.consultation, price_minor=60_000))
+    directory.save_service(world.clinic, manager, replace(world.consultation, minutes=20))
     line = world.clinic.audit.store.latest(since=make.NOW, until=make.NOW + timedelta(days=1))[0]
     assert (line.action, line.record_id, line.detail) == (
         "settings.write",
