@@ -29,12 +29,15 @@ from clinic_core.settings import Settings
 from clinic_core.store import directory as reference
 from clinic_core.store.appointments import Appointments
 from clinic_core.store.audit import AuditEvents
+from clinic_core.store.balances import Balances
 from clinic_core.store.counters import Counters
 from clinic_core.store.encounters import Encounters
 from clinic_core.store.facts import Facts
 from clinic_core.store.imports import Imports
 from clinic_core.store.invoices import Invoices
 from clinic_core.store.jobs import Jobs
+from clinic_core.store.journal import Journal
+from clinic_core.store.models import Models
 from clinic_core.store.mongo import Document, connect, database_of, reaching
 from clinic_core.store.patients import Patients
 from clinic_core.store.sessions import Sessions
@@ -170,12 +173,15 @@ class Clinic:
     appointments: Appointments
     encounters: Encounters
     invoices: Invoices
+    journal: Journal
+    balances: Balances
     facts: Facts
     users: Users
     sessions: Sessions
     sign_in_failures: SignInFailures
     counters: Counters
     jobs: Jobs
+    models: Models
     imports: Imports
     audit: AuditTrail
     now: Callable[[], datetime]
@@ -255,12 +261,15 @@ def open_clinic(settings: Settings, *, url: str = "", now: Callable[[], datetime
         appointments=Appointments(database),
         encounters=Encounters(database),
         invoices=Invoices(database),
+        journal=Journal(database),
+        balances=Balances(database),
         facts=Facts(database),
         users=Users(database),
         sessions=Sessions(database),
         sign_in_failures=SignInFailures(database),
         counters=Counters(database),
         jobs=Jobs(database),
+        models=Models(database),
         imports=Imports(database),
         audit=AuditTrail(AuditEvents(database), now),
         now=now,
@@ -278,12 +287,15 @@ def create_indexes(clinic: Clinic) -> None:
         clinic.appointments,
         clinic.encounters,
         clinic.invoices,
+        clinic.journal,
+        clinic.balances,
         clinic.facts,
         clinic.users,
         clinic.sessions,
         clinic.sign_in_failures,
         clinic.counters,
         clinic.jobs,
+        clinic.models,
         clinic.imports,
         clinic.audit.store,
     )

@@ -68,9 +68,22 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     "invoice.issue": _DESK,
     "invoice.cancel": frozenset({_M}),
     "payment.take": frozenset({_R, _M, _S}),
+    "payment.refund": frozenset({_M}),
+    "payment.transfer": frozenset({_M}),
+    "invoice.credit": frozenset({_M}),
+    "invoice.write_off": frozenset({_M}),
+    "invoice.assign": _DESK,
+    "account.read": _DESK,
+    "account.deposit": _DESK,
+    "account.apply": _DESK,
+    "account.refund": frozenset({_M}),
     # figures
     "report.read": _FIGURES,
     "report.export": _FIGURES,
+    # planning: the page, tomorrow's call list, how good the model is
+    "planning.open": frozenset({_A, _M, _R}),
+    "planning.read": _DESK,
+    "planning.model": _FIGURES,
     # running the clinic
     "directory.read": frozenset({_A, _M, _R, _D, _S}),
     "settings.write": frozenset({_A, _M}),

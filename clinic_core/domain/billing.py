@@ -13,6 +13,7 @@ from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 from typing import Final
 
+from clinic_core.domain import money
 from clinic_core.domain.money import format_minor, round_minor
 from clinic_core.domain.organization import HealthcareService, TaxRounding, TaxRule
 from clinic_core.errors import Conflict, IllegalTransition, InvalidInput, OverPayment
@@ -181,7 +182,8 @@ class Invoice:
     pay_to: PayTo | None = None
     payer_id: str | None = None  # who owes a part of it besides the patient
     payer: Party | None = None
-    payer_share_minor: int = 0  # of the total, on the day of issue
+    payer_basis_points: int | None = None  # of the total; None when the share is an amount
+    payer_share_minor: int = 0  # of the total, as it is issued
     posted: int = 0  # how many entries of the ledger the following sums hold; see domain/journal.py
     payments: tuple[Payment, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
@@ -300,6 +302,15 @@ def check_lines(lines: Iterable[LineItem]) -> None:
         raise InvalidInput(f"An invoice has at most {MOST_LINES} lines. Make a second one.", field="lines")
     for number, line in enumerate(kept, start=1):
         _check_line(line, f"Line {number}")
+
+
+def share_of(invoice: Invoice) -> int:
+    """What the payer owes of the invoice's total."""
+    if invoice.payer_id is None:
+        return 0
+    if invoice.payer_basis_points is None:
+        return min(invoice.payer_share_minor, invoice.total_minor)
+    return money.share(invoice.total_minor, invoice.payer_basis_points)
 
 
 def clean_text(text: str, *, field: str) -> str:

@@ -234,7 +234,7 @@ def _with_payment(invoice: Invoice, entry: Entry) -> Invoice:
     amount = entry.sum_of(Book.MONEY)
     by_payer = _payer_change(invoice, entry) != 0
     made = Payment(
-        key=entry.key.rpartition(":")[2],
+        key=entry.key.removeprefix(f"{entry.invoice_id}:"),
         amount_minor=amount,
         method=_method(entry) or PaymentMethod.CASH,
         received_at=entry.at,
@@ -276,7 +276,7 @@ def _adjustment(invoice: Invoice, entry: Entry, payer_change: int) -> Adjustment
     credited = held - change if is_note else 0
     written_off = -change if is_loss else 0
     return Adjustment(
-        key=entry.key,
+        key=entry.key.removeprefix(f"{entry.invoice_id}:"),
         event=entry.event.value,
         entry_id=entry.id,
         at=entry.at,

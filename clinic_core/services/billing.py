@@ -12,18 +12,21 @@ from datetime import date
 from typing import Final
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import access, billing
+from clinic_core.domain import access, billing, settling
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
-from clinic_core.domain.billing import Invoice, InvoiceStatus, LineItem, Party, Payment, PaymentMethod
+from clinic_core.domain.billing import Invoice, InvoiceStatus, LineItem, Party, Payment, PaymentMethod, PayTo
 from clinic_core.domain.encounters import ChargeItem, Encounter, EncounterStatus
 from clinic_core.domain.ids import derived_id
+from clinic_core.domain.journal import Entry, invoice_account
 from clinic_core.domain.organization import Organization
 from clinic_core.domain.people import Patient
+from clinic_core.domain.settling import Stamp
 from clinic_core.errors import Conflict, IllegalTransition, InvalidInput, NotFound
+from clinic_core.services import ledger
+from clinic_core.services.ledger import Books
 
 MOST_SHOWN: Final = 50
-_TRIES: Final = 20
 _NUMBER = re.compile(r"(?:(?P<series>.+)-)?0*(?P<number>[1-9][0-9]{0,8})")
 
 
@@ -66,7 +69,9 @@ def draft_for_visit(clinic: Clinic, actor: Actor, appointment_id: str) -> Invoic
         raise IllegalTransition(f"This visit is {visit.status}. It can be billed once the doctor has finished it.")
     lines = _lines_of_visit(clinic, visit, clinic.encounters.find(visit.id))
     wanted = _draft(clinic, invoice_id, visit.patient_id, visit.practitioner_id, lines)
-    draft = clinic.invoices.add(replace(wanted, appointment_id=visit.id, visited_on=visit.day))
+    draft = clinic.invoices.add(
+        replace(wanted, appointment_id=visit.id, visited_on=visit.day, location_id=visit.room_id)
+    )
     _record(clinic, actor, "invoice.draft_from_visit", draft)
     return draft
 
@@ -166,6 +171,35 @@ def set_lines(
     return after
 
 
+def set_payer(
+    clinic: Clinic,
+    actor: Actor,
+    before: Invoice,
+    payer_id: str | None,
+    *,
+    basis_points: int | None = None,
+    share_minor: int = 0,
+) -> Invoice:
+    """Let a payer owe a part of a draft, as a share of its total or as an amount; None: the patient owes all of it.
+
+    Raises NotFound for a payer that is not in the list, InvalidInput for a share above the total.
+    """
+    access.require(actor, "invoice.write")
+    billing.require_draft(before)
+    if payer_id is not None and payer_id not in clinic.directory().payers:
+        raise NotFound("This payer does not exist. Choose one of the list.")
+    if payer_id is None:
+        basis_points, share_minor = None, 0
+    elif basis_points is None and not 0 <= share_minor <= before.total_minor:
+        raise InvalidInput("The payer's part lies between 0 and the total.", field="share")
+    elif basis_points is not None and not 0 <= basis_points <= billing.WHOLE:
+        raise InvalidInput("The payer's share lies between 0 and 100 %.", field="share")
+    wanted = replace(before, payer_id=payer_id, payer_basis_points=basis_points, payer_share_minor=share_minor)
+    after = clinic.invoices.change(before, _priced(wanted, clinic.organization()))
+    _record(clinic, actor, "invoice.write", after)
+    return after
+
+
 def issue(clinic: Clinic, actor: Actor, before: Invoice) -> Invoice:
     """Number a draft and keep its texts, parties and prices for ever. One with nothing to pay is balanced at once.
 
@@ -174,16 +208,16 @@ def issue(clinic: Clinic, actor: Actor, before: Invoice) -> Invoice:
     """
     access.require(actor, "invoice.issue")
     if before.status in billing.OWING:
-        return clinic.invoices.get(before.id)
+        return ledger.post_issue(clinic, clinic.invoices.get(before.id))
     if before.status is InvoiceStatus.CANCELLED:
         raise IllegalTransition("This invoice is cancelled. Bill the visit again instead.")
     if not before.lines:
         raise InvalidInput("This invoice has no lines. Add what is to be paid for, then issue it.", field="lines")
     wanted = _snapshot(clinic, actor, before)
     series = _series(clinic.organization(), wanted.issued_on or clinic.today())
-    after = clinic.invoices.issue(before, wanted, series)
-    _record(clinic, actor, "invoice.issue", after, total_minor=str(after.total_minor))
-    return after
+    issued = clinic.invoices.issue(before, wanted, series)
+    _record(clinic, actor, "invoice.issue", issued, total_minor=str(issued.total_minor))
+    return ledger.post_issue(clinic, issued)
 
 
 def take_payment(
@@ -195,31 +229,47 @@ def take_payment(
     amount_minor: int,
     method: PaymentMethod,
     reference: str = "",
+    payer: bool = False,
 ) -> Invoice:
-    """Take money for an issued invoice and return the invoice after it.
+    """Take money for an issued invoice, from the patient or (`payer`) its payer, and return the invoice after it.
 
     `key` is made when the form is drawn: the same key again returns the invoice as it is. Raises OverPayment when
     less is due, IllegalTransition for a draft or cancelled invoice, Conflict when the key took something else.
     """
     access.require(actor, "payment.take")
-    payment = _payment(clinic, actor, key=key, amount_minor=amount_minor, method=method, reference=reference)
-    current = invoice
-    for _ in range(_TRIES):
-        after = clinic.invoices.take_payment(current, payment)
-        if after is not None:
-            _record(clinic, actor, "payment.take", after, amount_minor=str(amount_minor), method=method.value)
-            return after
-        current = clinic.invoices.get(invoice.id)
-        if billing.paid_before(current, payment):
-            return current
-        billing.require_payable(current, amount_minor)
-    raise Conflict("Others take payments for this invoice right now. Open it again and see what is still due.")
+    wanted = _payment(clinic, actor, key=key, amount_minor=amount_minor, method=method, reference=reference)
+    stamp = Stamp(key=f"{invoice.id}:{key}", day=wanted.received_on, at=wanted.received_at, by=actor.username)
+
+    def make(books: Books) -> Entry:
+        known = books.invoices[invoice.id]
+        kept = replace(stamp, day=books.day, reference=wanted.reference)
+        return settling.payment(known, kept, amount_minor=amount_minor, method=wanted.method, payer=payer)
+
+    posted = ledger.post(
+        clinic,
+        stamp.key,
+        [invoice_account(require_posted(clinic, invoice.id).id)],
+        make,
+        cash_of=actor.username if wanted.method is PaymentMethod.CASH else "",
+    )
+    after = posted.invoices[invoice.id]
+    if posted.again:
+        billing.paid_before(after, wanted)
+        return after
+    _record(clinic, actor, "payment.take", after, amount_minor=str(amount_minor), method=wanted.method.value)
+    return after
+
+
+def require_posted(clinic: Clinic, invoice_id: str) -> Invoice:
+    """The invoice, its charges in the ledger: whoever issued it may have died before posting them."""
+    invoice = clinic.invoices.get(invoice_id)
+    return invoice if invoice.posted else ledger.post_issue(clinic, invoice)
 
 
 def cancel(clinic: Clinic, actor: Actor, before: Invoice, reason: str) -> Invoice:
     """Cancel a draft, or an issued invoice that nothing was paid on; it keeps its number.
 
-    Raises IllegalTransition when money was taken, Conflict when it changed since it was read.
+    Raises IllegalTransition when money was taken, Conflict when a draft changed since it was read.
     """
     _require_cancel(actor, before)
     why = billing.clean_text(reason, field="reason")
@@ -228,16 +278,35 @@ def cancel(clinic: Clinic, actor: Actor, before: Invoice, reason: str) -> Invoic
     billing.require_cancellable(before)
     if before.status is InvoiceStatus.CANCELLED:
         return clinic.invoices.get(before.id)
-    now, today = clinic.now(), clinic.today()
-    wanted = replace(before, status=InvoiceStatus.CANCELLED, cancelled_at=now, cancelled_on=today, cancel_reason=why)
-    after = clinic.invoices.change(before, wanted)
+    after = (
+        _cancelled_draft(clinic, before, why) if before.issued_at is None else _taken_back(clinic, actor, before, why)
+    )
     _record(clinic, actor, "invoice.cancel", after)
     return after
+
+
+def _cancelled_draft(clinic: Clinic, before: Invoice, why: str) -> Invoice:
+    now, today = clinic.now(), clinic.today()
+    wanted = replace(before, status=InvoiceStatus.CANCELLED, cancelled_at=now, cancelled_on=today, cancel_reason=why)
+    return clinic.invoices.change(before, wanted)
+
+
+def _taken_back(clinic: Clinic, actor: Actor, before: Invoice, why: str) -> Invoice:
+    stamp = Stamp(key=f"cancel:{before.id}", day=clinic.today(), at=clinic.now(), by=actor.username, reason=why)
+    posted = ledger.post(
+        clinic,
+        stamp.key,
+        [invoice_account(require_posted(clinic, before.id).id)],
+        lambda books: settling.cancel(books.invoices[before.id], replace(stamp, day=books.day)),
+    )
+    return posted.invoices[before.id]
 
 
 def may_cancel(actor: Actor, invoice: Invoice) -> bool:
     """Whether to offer `cancel`: the desk may throw away its own drafts, the rest takes a manager."""
     if invoice.status is InvoiceStatus.CANCELLED or invoice.paid_minor:
+        return False
+    if invoice.credited_minor or invoice.written_off_minor:
         return False
     return access.allows(actor, _cancel_action(invoice))
 
@@ -270,7 +339,7 @@ def _draft(
 
 def _priced(invoice: Invoice, profile: Organization) -> Invoice:
     """The invoice under the clinic's present currency, tax rule and way of writing."""
-    return replace(
+    priced = replace(
         invoice,
         currency=profile.currency,
         tax_rule=profile.tax_rule,
@@ -278,6 +347,7 @@ def _priced(invoice: Invoice, profile: Organization) -> Invoice:
         time_zone=profile.time_zone,
         total_minor=billing.totals(invoice.lines, profile.tax_rule).total_minor,
     )
+    return replace(priced, payer_share_minor=billing.share_of(priced))
 
 
 def _lines_of_visit(clinic: Clinic, visit: Appointment, note: Encounter | None) -> tuple[LineItem, ...]:
@@ -305,16 +375,29 @@ def _snapshot(clinic: Clinic, actor: Actor, before: Invoice) -> Invoice:
         priced,
         status=InvoiceStatus.ISSUED if priced.total_minor else InvoiceStatus.BALANCED,
         issuer=_issuer(profile),
+        pay_to=_pay_to(profile),
+        payer=_payer(clinic, before),
         subject=_subject(clinic.patients.get(before.patient_id)),
         practitioner_name=practitioner.name if practitioner else "",
         issued_at=now,
-        issued_on=now.astimezone(profile.zone).date(),
+        issued_on=ledger.open_day(clinic),
         issued_by=actor.username,
     )
 
 
 def _issuer(profile: Organization) -> Party:
     return Party(name=profile.name, address=profile.address, phone=profile.phone, tax_id=profile.tax_id)
+
+
+def _pay_to(profile: Organization) -> PayTo | None:
+    if not (profile.upi_id or profile.iban):
+        return None
+    return PayTo(name=profile.name, upi_id=profile.upi_id, iban=profile.iban, bic=profile.bic)
+
+
+def _payer(clinic: Clinic, invoice: Invoice) -> Party | None:
+    payer = clinic.directory().payers.get(invoice.payer_id or "")
+    return None if payer is None else Party(name=payer.name, address=payer.address, tax_id=payer.tax_id)
 
 
 def _subject(patient: Patient) -> Party:

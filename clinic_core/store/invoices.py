@@ -1,9 +1,10 @@
-"""Invoices with their payments. A unique index on (series, number) is what makes two equal numbers impossible.
+"""Invoices. A unique index on (series, number) is what makes two equal numbers impossible.
 
-Every change is one write of one document, guarded by what was read. Beside the invoice's own fields a document
-carries what is asked for by index: `open` ("draft", or "owing:" and the day of issue), `due_minor` (while money
-is owed), `live_appointment_id` (until it is cancelled), `month` (of issue) and `unfolded: true` (its facts are not
-yet in that month's block). The indexes are sparse, not partial: the embedded server's planner ignores partial ones.
+Every change is one write of one document, guarded by what was read. What happens to an invoice's money after it is
+issued is in the journal; the invoice keeps the sums (`advance`). Beside its own fields a document carries what is asked
+for by index: `open` ("draft", or "owing:" and the day of issue), `due_minor` (while money is owed),
+`live_appointment_id` (until it is cancelled) and `unposted: true` (issued, and its charges not yet in the journal).
+The indexes are sparse, not partial: the embedded server's planner ignores partial ones.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, DuplicateKeyError
 
-from clinic_core.domain.billing import OWING, Invoice, InvoiceStatus, Payment
+from clinic_core.domain.billing import OWING, Invoice, InvoiceStatus
 from clinic_core.errors import AlreadyExists, Conflict, NotFound
 from clinic_core.store.mongo import (
     Document,
     IndexModel,
     Stored,
+    batches,
     conflict_key,
     existing,
     from_document,
@@ -30,15 +31,14 @@ from clinic_core.store.mongo import (
     reaching,
     stream,
     to_document,
-    without,
 )
+from clinic_core.store.runs import Runs
 
 COUNT_SECONDS = 20.0
 _DRAFT = "draft"
 _OWING = "owing:"
 _AFTER_OWING = "owing;"  # the first text after all that begin with _OWING
 _LOOKS_BACK = (7, 14, 31, 92, 0)  # days; 0 is for ever
-_FARTHEST = 20  # the search for the last number looks up to 2**20 numbers ahead at once
 
 
 class Invoices:
@@ -47,7 +47,7 @@ class Invoices:
     def __init__(self, database: Database[Document]) -> None:
         self._collection = database["invoices"]
         self._owing_count = 0, 0.0  # how many, and until when that is believed
-        self._last: dict[str, int] = {}  # series -> a number seen in use: only where to begin looking
+        self._numbers = Runs(self._used_numbers)
 
     def create_indexes(self) -> None:
         """One invoice per number, per visit and per import id; a visit's, a patient's; worklist; months."""
@@ -59,8 +59,8 @@ class Invoices:
                 IndexModel("appointment_id", sparse=True),
                 IndexModel([("patient_id", 1), ("drafted_at", -1)]),
                 IndexModel("open", sparse=True),
-                IndexModel("month", sparse=True),
-                IndexModel("unfolded", sparse=True),
+                IndexModel("payer_open", sparse=True),
+                IndexModel("unposted", sparse=True),
             ]
         )
 
@@ -81,13 +81,12 @@ class Invoices:
                     raise
                 return found
 
-    def add_many(self, invoices: Iterable[Invoice], *, folded: bool = False) -> None:
+    def add_many(self, invoices: Iterable[Invoice]) -> None:
         """Save many that are numbered already, for the demo, in their order: a crash leaves no gap.
 
         Those that are there already (same id) stay as they are; raises AlreadyExists for a number that is taken.
-        `folded` leaves out the mark for the fold: the caller rebuilds all facts at the end.
         """
-        left = [without(_document(invoice), {"unfolded"} if folded else set()) for invoice in invoices]
+        left = [_document(invoice) for invoice in invoices]
         while refused := insert_many(self._collection, left, ordered=True):
             left = left[min(refused) :]
             there = existing(self._collection, [document["_id"] for document in left])
@@ -107,7 +106,7 @@ class Invoices:
             numbered = [replace(one, series=series, number=first + i) for i, one in enumerate(left)]
             refused = insert_many(self._collection, [_document(one) for one in numbered], ordered=True)
             at, key = next(iter(refused.items()), (len(left), {}))
-            self._last[series] = max(first + at - 1, 0)
+            self._numbers.seen(series, max(first + at - 1, 0))
             left = left[at:] if "number" in key else left[at + 1 :]
 
     def get(self, invoice_id: str) -> Invoice:
@@ -200,25 +199,8 @@ class Invoices:
         return count
 
     def last_number(self, series: str) -> int:
-        """The highest number given out in a series, 0 when there is none.
-
-        Numbers have no gaps and never vanish, so it is the one in use whose next is not. It is searched for by
-        asking about single numbers, in steps that double: sorting a whole series takes 20 µs per invoice on the
-        embedded server, this takes one query of 1 ms when the last number is known roughly.
-        """
-        low, top = self._last.get(series, 0), -1
-        while low != top:
-            top = low
-            ahead = [low, *(low + 2**step for step in range(_FARTHEST + 1))]
-            with reaching():
-                found = self._collection.find({"series": series, "number": {"$in": ahead}}, {"number": 1})
-                used = {int(document["number"]) for document in found}
-            if low and low not in used:  # another database was restored under us
-                low, top = 0, -1
-                continue
-            low = _end_of_run(low, ahead, used)
-        self._last[series] = low
-        return low
+        """The highest number given out in a series, 0 when there is none."""
+        return self._numbers.last(series)
 
     def change(self, before: Invoice, after: Invoice) -> Invoice:
         """Replace the version that was read by `after` (one version more). The same change twice is harmless.
@@ -251,43 +233,47 @@ class Invoices:
             except DuplicateKeyError as error:
                 if "number" not in conflict_key(error):
                     raise
-                self._last[series] = number
+                self._numbers.seen(series, number)
 
-    def take_payment(self, invoice: Invoice, payment: Payment) -> Invoice | None:
-        """Add a payment and return the invoice after it; None when things are not as in `invoice`: read it again.
-
-        The write is guarded by the amount still due and by the payment's key, so neither a race nor a repetition
-        takes too much.
-        """
-        with reaching():
-            try:
-                all_of_it = payment.amount_minor == invoice.due_minor
-                return self._pay(invoice.id, payment, rest=all_of_it)
-            except ConnectionFailure:
-                found = self.find(invoice.id)
-                if found is None or payment.key not in {p.key for p in found.payments}:
-                    raise
-                return found
-
-    def _pay(self, invoice_id: str, payment: Payment, *, rest: bool) -> Invoice | None:
-        """Take a part of what is due, or (`rest`) exactly what is due, which balances the invoice."""
-        amount = payment.amount_minor
+    def advance(self, before: Invoice, after: Invoice) -> Invoice | None:
+        """Replace what was read by `after`, which holds one more entry; None when somebody was quicker."""
+        newer = replace(after, version=before.version + 1)
         self._owing_count = 0, 0.0
-        guard: Document = {
-            "_id": invoice_id,
-            "status": InvoiceStatus.ISSUED.value,
-            "payments.key": {"$ne": payment.key},
-            "due_minor": amount if rest else {"$gt": amount},
-        }
-        change: Document = {
-            "$push": {"payments": to_document(payment)},
-            "$inc": {"paid_minor": amount, "due_minor": -amount, "version": 1},
-            "$set": {"unfolded": True} | ({"status": InvoiceStatus.BALANCED.value} if rest else {}),
-        }
-        if rest:
-            change["$unset"] = {"open": ""}
-        after = self._collection.find_one_and_update(guard, change, return_document=ReturnDocument.AFTER)
-        return None if after is None else _invoice(after)
+        with reaching():
+            done = self._collection.replace_one({"_id": before.id, "version": before.version}, _document(newer))
+        return newer if done.matched_count else None
+
+    def unposted(self, *, most: int = 500) -> list[Invoice]:
+        """Issued ones whose charges are not in the journal yet."""
+        with reaching():
+            return [_invoice(document) for document in self._collection.find({"unposted": True}).limit(most)]
+
+    def posted(self, invoice_ids: Iterable[str]) -> dict[str, int]:
+        """Invoice id -> how many entries of the ledger it holds."""
+        found: dict[str, int] = {}
+        for some in batches(sorted(set(invoice_ids))):
+            with reaching():
+                for document in self._collection.find({"_id": {"$in": some}}, {"posted": 1}):
+                    found[document["_id"]] = int(document.get("posted", 0))
+        return found
+
+    def of_payer(self, payer_id: str) -> list[Invoice]:
+        """Those on which a payer owes money, oldest first."""
+        with reaching():
+            found = [_invoice(document) for document in self._collection.find({"payer_open": payer_id})]
+        return sorted(found, key=lambda invoice: (invoice.issued_on or invoice.drafted_on, invoice.id))
+
+    def all_owing(self) -> list[Invoice]:
+        """All issued ones with money due, oldest first: 0.1 ms each."""
+        with reaching():
+            found = self._collection.find({"open": {"$gte": _OWING, "$lt": _AFTER_OWING}})
+            owing = [_invoice(document) for document in found]
+        return sorted(owing, key=lambda invoice: (invoice.issued_on or invoice.drafted_on, invoice.id))
+
+    def _used_numbers(self, series: str, numbers: list[int]) -> set[int]:
+        with reaching():
+            found = self._collection.find({"series": series, "number": {"$in": numbers}}, {"number": 1})
+            return {int(document["number"]) for document in found}
 
     def _one(self, wanted: Document) -> Invoice | None:
         with reaching():
@@ -310,15 +296,6 @@ class Invoices:
         return found
 
 
-def _end_of_run(low: int, ahead: list[int], used: set[int]) -> int:
-    """The highest of the numbers asked for that is in use with all those below it that were asked for."""
-    for number in ahead[1:]:
-        if number not in used:
-            break
-        low = number
-    return low
-
-
 def _same_change(current: Invoice, newer: Invoice) -> bool:
     """Whether `current` is `newer`, made earlier by the same request: instants, number and maker may differ."""
     if newer.status is InvoiceStatus.CANCELLED or current.status is InvoiceStatus.CANCELLED:
@@ -330,8 +307,10 @@ def _same_change(current: Invoice, newer: Invoice) -> bool:
 
 def _document(invoice: Invoice) -> Document:
     derived: Document = {}
-    if invoice.issued_on is not None:
-        derived = {"month": invoice.issued_on.isoformat()[:7], "unfolded": True}
+    if invoice.status in OWING and not invoice.posted:
+        derived["unposted"] = True
+    if invoice.status in OWING and invoice.payer_due_minor:
+        derived["payer_open"] = invoice.payer_id
     if invoice.status is InvoiceStatus.DRAFT:
         derived["open"] = _DRAFT
     if invoice.status in OWING:

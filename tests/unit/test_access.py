@@ -38,8 +38,20 @@ MATRIX = """
     invoice.issue             . M R . .
     invoice.cancel            . M . . .
     payment.take              . M R . S
+    payment.refund            . M . . .
+    payment.transfer          . M . . .
+    invoice.credit            . M . . .
+    invoice.write_off         . M . . .
+    invoice.assign            . M R . .
+    account.read              . M R . .
+    account.deposit           . M R . .
+    account.apply             . M R . .
+    account.refund            . M . . .
     report.read               A M . . .
     report.export             A M . . .
+    planning.open             A M R . .
+    planning.read             . M R . .
+    planning.model            A M . . .
     directory.read            A M R D S
     settings.write            A M . . .
     user.read                 A . . . S
@@ -55,6 +67,14 @@ NOBODY_ASKS = {
     "appointments.next_free",  # names nobody
     "appointments.release_past",
     "billing.may_cancel",
+    "billing.require_posted",  # what follows these asks
+    "ledger.current",
+    "ledger.current_invoice",
+    "ledger.held_minor",
+    "ledger.open_day",
+    "ledger.post",
+    "ledger.post_issue",
+    "ledger.settle",
     "check.run",
     "demo.is_empty",
     "demo.is_loaded",
@@ -67,6 +87,7 @@ NOBODY_ASKS = {
     "jobs.health",
     "jobs.record",
     "patients.patient_number",
+    "planning.train",
     "reports.titles",
     "sessions.check",
     "sessions.check_cookie",
@@ -84,6 +105,7 @@ PARTS = {
     "import_payments",
     "import_people",
     "import_visits",
+    "noshow_training",
     "passwords",
     "recent",
 }

@@ -1,0 +1,244 @@
+"""The one way into the ledger: read, decide, insert; and if another was quicker, read and decide again.
+
+`post` reads what the entry needs to know (the invoices and balances that it changes, as of their last entries), lets
+the caller make the entry of it, and inserts that under the slots which say "I am the n-th event of this account". The
+insert is the commit. Invoices and balances are brought up to date after it; who dies in between leaves them behind,
+and whoever needs them next, or the sidecar within seconds (`settle`), lets them catch up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain import journal, settling
+from clinic_core.domain.billing import OWING, Invoice
+from clinic_core.domain.journal import Balance, Entry
+from clinic_core.domain.settling import Stamp
+from clinic_core.errors import Conflict
+
+_TRIES: Final = 60
+_INVOICE: Final = "invoice:"
+_NUMBER: Final = "number:"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What an entry is made of: the business day, and the accounts it changes as of their last entries."""
+
+    day: date
+    invoices: Mapping[str, Invoice]  # by invoice id
+    balances: Mapping[str, Balance]  # by account
+    numbers: Mapping[str, int]  # account ``number:<series>`` -> the next number
+
+    @property
+    def till(self) -> str:
+        """The session of the till among the accounts, while it is open."""
+        return next((balance.opened for balance in self.balances.values() if balance.opened), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An entry that is in the ledger, and the accounts that it changed with it."""
+
+    entry: Entry
+    invoices: Mapping[str, Invoice]
+    balances: Mapping[str, Balance]
+    again: bool = False  # it was there already: the same key was posted before
+
+
+def post(
+    clinic: Clinic, key: str, accounts: Sequence[str], make: Callable[[Books], Entry], *, cash_of: str = ""
+) -> Posted:
+    """Insert the entry that `make` makes of the books, once per `key`; the same key again gives that entry.
+
+    `accounts` are those that the entry changes: `journal.invoice_account` and so on, and ``number:<series>`` for a
+    number of its own. `cash_of` names whose till takes the entry's cash, while it is open. `make` raises when the
+    books do not allow it. Raises Conflict when others are quicker again and again.
+    """
+    day, wanted = clinic.today(), tuple(accounts)
+    for _ in range(_TRIES):
+        accounts = (*wanted, *_open_till(clinic, cash_of))
+        books = _read(clinic, accounts, day)
+        taken = clinic.journal.holding(_wanted(key, accounts, books))
+        if journal.key_slot(key) in taken:
+            return _again(clinic, taken[journal.key_slot(key)], accounts, day)
+        if journal.close_slot(day) in taken:
+            day += timedelta(days=1)
+            continue
+        if taken:
+            _catch_up(clinic, accounts)
+            continue
+        made = replace(make(books), key=key, day=day, slots=_slots(key, accounts, books))
+        saved = clinic.journal.add(replace(made, till=books.till) if books.till else made)
+        if saved is not None:
+            return _carried(clinic, saved, accounts, books)
+    raise Conflict("Others change the same accounts right now. Open it again and look at what is due.")
+
+
+def open_day(clinic: Clinic) -> date:
+    """The business day: today, or the next day once today is closed."""
+    day = clinic.today()
+    while clinic.journal.holding([journal.close_slot(day)]):
+        day += timedelta(days=1)
+    return day
+
+
+def post_issue(clinic: Clinic, invoice: Invoice) -> Invoice:
+    """Post the charges of an invoice that was issued; the invoice as it is then. Harmless when it was posted."""
+    if invoice.posted or invoice.status not in OWING:
+        return invoice
+    account = journal.invoice_account(invoice.id)
+    return post(clinic, f"issue:{invoice.id}", [account], _issue(invoice)).invoices[invoice.id]
+
+
+def current(clinic: Clinic, account: str) -> Balance:
+    """The balance of an account other than an invoice, as of its last entry."""
+    return _caught_up(clinic, clinic.balances.get(account))
+
+
+def held_minor(clinic: Clinic, patient_id: str) -> int:
+    """The money that is held for a patient."""
+    return current(clinic, journal.credit_account(patient_id)).amount_minor
+
+
+def current_invoice(clinic: Clinic, invoice_id: str) -> Invoice:
+    """The invoice as of its last entry; raises NotFound."""
+    return _invoice(clinic, invoice_id)
+
+
+def settle(clinic: Clinic, entries: Iterable[Entry] | None = None) -> int:
+    """Finish what somebody who died left half done, and return how many accounts were looked at.
+
+    Posts the charges of invoices that were issued and not posted, and brings the accounts of `entries` (all that are
+    not folded yet, when None) up to date.
+    """
+    for invoice in clinic.invoices.unposted():
+        post_issue(clinic, invoice)
+    kept = clinic.journal.unfolded() if entries is None else list(entries)
+    reached: dict[str, int] = {}
+    for entry in kept:
+        for account, _, number in (name.rpartition("@") for name in entry.slots if "@" in name):
+            if account and not account.startswith(_NUMBER):
+                reached[account] = max(reached.get(account, 0), int(number))
+    _settle_accounts(clinic, reached)
+    return len(reached)
+
+
+def _settle_accounts(clinic: Clinic, reached: Mapping[str, int]) -> None:
+    invoices = {account: number for account, number in reached.items() if account.startswith(_INVOICE)}
+    posted = clinic.invoices.posted(account.removeprefix(_INVOICE) for account in invoices)
+    balances = clinic.balances.many(set(reached) - set(invoices))
+    for account, number in reached.items():
+        known = posted.get(account.removeprefix(_INVOICE), 0) if account in invoices else 0
+        known = balances[account].seq if account in balances else known
+        if known < number:
+            _catch_up(clinic, [account])
+
+
+def _issue(invoice: Invoice) -> Callable[[Books], Entry]:
+    def make(books: Books) -> Entry:
+        if invoice.issued_at is None:
+            raise Conflict("This invoice is not issued yet. Open it again.")
+        stamp = Stamp(key="", day=books.day, at=invoice.issued_at, by=invoice.issued_by)
+        return settling.issue(books.invoices[invoice.id], stamp)
+
+    return make
+
+
+def _open_till(clinic: Clinic, username: str) -> tuple[str, ...]:
+    if not username:
+        return ()
+    account = journal.till_account(username)
+    return (account,) if current(clinic, account).opened else ()
+
+
+def _read(clinic: Clinic, accounts: Sequence[str], day: date) -> Books:
+    invoices = [account.removeprefix(_INVOICE) for account in accounts if account.startswith(_INVOICE)]
+    numbers = [account for account in accounts if account.startswith(_NUMBER)]
+    others = [account for account in accounts if account not in numbers and not account.startswith(_INVOICE)]
+    return Books(
+        day=day,
+        invoices={invoice_id: clinic.invoices.get(invoice_id) for invoice_id in invoices},
+        balances={account: clinic.balances.get(account) for account in others},
+        numbers={account: clinic.journal.last_of(account) + 1 for account in numbers},
+    )
+
+
+def _next(account: str, books: Books) -> int:
+    if account.startswith(_INVOICE):
+        return books.invoices[account.removeprefix(_INVOICE)].posted + 1
+    return books.numbers[account] if account in books.numbers else books.balances[account].seq + 1
+
+
+def _slots(key: str, accounts: Sequence[str], books: Books) -> tuple[str, ...]:
+    return (journal.key_slot(key), *(journal.slot(account, _next(account, books)) for account in accounts))
+
+
+def _wanted(key: str, accounts: Sequence[str], books: Books) -> tuple[str, ...]:
+    return (journal.close_slot(books.day), *_slots(key, accounts, books))
+
+
+def _again(clinic: Clinic, entry: Entry, accounts: Sequence[str], day: date) -> Posted:
+    """The entry that the key made before."""
+    _catch_up(clinic, accounts)
+    after = _read(clinic, accounts, day)
+    return Posted(entry, after.invoices, after.balances, again=True)
+
+
+def _carried(clinic: Clinic, entry: Entry, accounts: Sequence[str], books: Books) -> Posted:
+    """Bring the accounts of a new entry up to date."""
+    invoices, balances = dict(books.invoices), dict(books.balances)
+    for account in accounts:
+        if account.startswith(_INVOICE):
+            invoice_id = account.removeprefix(_INVOICE)
+            invoices[invoice_id] = _advanced(clinic, invoices[invoice_id], entry)
+        elif account in balances:
+            after = journal.balance_after(balances[account], entry)
+            clinic.balances.advance(balances[account], after)
+            balances[account] = after
+    return Posted(entry, invoices, balances)
+
+
+def _catch_up(clinic: Clinic, accounts: Sequence[str]) -> None:
+    for account in accounts:
+        if account.startswith(_INVOICE):
+            _invoice(clinic, account.removeprefix(_INVOICE))
+        elif not account.startswith(_NUMBER):
+            _caught_up(clinic, clinic.balances.get(account))
+
+
+def _invoice(clinic: Clinic, invoice_id: str) -> Invoice:
+    invoice = clinic.invoices.get(invoice_id)
+    while (entry := clinic.journal.after(journal.invoice_account(invoice_id), invoice.posted)) is not None:
+        invoice = _advanced(clinic, invoice, entry)
+    return invoice
+
+
+def _advanced(clinic: Clinic, invoice: Invoice, entry: Entry) -> Invoice:
+    after = clinic.invoices.advance(invoice, settling.applied(invoice, entry))
+    return clinic.invoices.get(invoice.id) if after is None else after
+
+
+def _caught_up(clinic: Clinic, balance: Balance) -> Balance:
+    while (entry := clinic.journal.after(balance.id, balance.seq)) is not None:
+        after = journal.balance_after(balance, entry)
+        clinic.balances.advance(balance, after)
+        balance = after
+    return balance
+
+
+__all__ = [
+    "Books",
+    "Posted",
+    "current",
+    "current_invoice",
+    "held_minor",
+    "open_day",
+    "post",
+    "post_issue",
+    "settle",
+]
