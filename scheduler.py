@@ -54,10 +54,18 @@ def release_holds(clinic: Clinic) -> object:
     return appointments.release_past(clinic)
 
 
+def train_no_show(clinic: Clinic) -> object:
+    """Learn anew from past visits which patients are likely to miss one."""
+    from clinic_core.services import planning  # noqa: PLC0415
+
+    return planning.train(clinic)
+
+
 JOBS: Final = (
     Job(HEARTBEAT, HEARTBEAT_SECONDS, jobs.beat),
     Job("fold facts", 20, fold_facts),
     Job("release past holds", 3_600, release_holds),
+    Job("train no-show model", 86_400, train_no_show),
 )
 
 

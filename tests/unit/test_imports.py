@@ -49,6 +49,11 @@ LAYERS = (
         ("bson", "cattrs", "pymongo"),
     ),
     Layer(
+        "clinic_core.services.noshow_training",  # imports scikit-learn when it trains, in the sidecar
+        ("clinic_core.domain",),
+        ("numpy", "pandas", "sklearn"),
+    ),
+    Layer(
         "clinic_core.services",
         (
             "clinic_core.services",
