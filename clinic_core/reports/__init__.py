@@ -2,7 +2,7 @@
 
 A report's file says
 
-- ``TITLE``, and ``ORDER``, its place among the others;
+- ``TITLE``, ``BOARD``, with which others it is shown, and ``ORDER``, its place among them;
 - ``BASIS``, which day dates its figures, in words that a manager reads beside them;
 - ``KEY``, the column that tells its rows apart ("" when it has one row), ``CHART``, how it is drawn;
 - ``MEASURES``, its figures: each names the facts behind it, so that every figure can show its rows;
@@ -27,6 +27,7 @@ class Report(Protocol):
     """What a report's file holds."""
 
     TITLE: str
+    BOARD: str
     ORDER: int
     BASIS: str
     KEY: str
@@ -44,3 +45,13 @@ def found() -> Mapping[str, Report]:
     modules = {part.name: import_module(f"{__name__}.{part.name}") for part in pkgutil.iter_modules(__path__)}
     reports = {name: cast(Report, module) for name, module in modules.items() if hasattr(module, "TITLE")}
     return MappingProxyType(dict(sorted(reports.items(), key=lambda item: (item[1].ORDER, item[0]))))
+
+
+@cache
+def boards() -> Mapping[str, tuple[str, ...]]:
+    """The names of the reports that are shown together, by board, in order; the summary is on none."""
+    made: dict[str, list[str]] = {}
+    for name, report in found().items():
+        if report.BOARD:
+            made.setdefault(report.BOARD, []).append(name)
+    return MappingProxyType({board: tuple(names) for board, names in made.items()})

@@ -18,6 +18,7 @@ from clinic_core.reports.measures import (
 from clinic_core.reports.periods import PERIOD
 
 TITLE = "Attendance"
+BOARD = "Attendance"
 ORDER = 50
 BASIS = f"{VISITS_BASIS} Open ones are booked or under way, also those of past days that nobody closed."
 KEY = PERIOD

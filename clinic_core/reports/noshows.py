@@ -18,6 +18,7 @@ from clinic_core.reports.measures import (
 )
 
 TITLE = "No-shows"
+BOARD = "Attendance"
 ORDER = 60
 BASIS = f"{VISITS_BASIS} {NOSHOW_BASIS}"
 KEY = PRACTITIONER

@@ -15,6 +15,7 @@ from clinic_core.reports.measures import (
 from clinic_core.reports.periods import PERIOD
 
 TITLE = "Revenue"
+BOARD = "Revenue"
 ORDER = 10
 BASIS = f"{BILLED_BASIS} {COLLECTED_BASIS}"
 KEY = PERIOD

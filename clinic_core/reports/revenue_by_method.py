@@ -5,6 +5,7 @@ import pandas as pd
 from clinic_core.reports.measures import COLLECTED_BASIS, METHOD, PAYMENTS, Chart, Measure, Unit, side_by_side, sums
 
 TITLE = "Methods"
+BOARD = "Revenue"
 ORDER = 40
 BASIS = COLLECTED_BASIS
 KEY = METHOD

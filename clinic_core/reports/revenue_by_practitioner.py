@@ -15,6 +15,7 @@ from clinic_core.reports.measures import (
 )
 
 TITLE = "Practitioners"
+BOARD = "Revenue"
 ORDER = 20
 BASIS = f"{BILLED_BASIS} {COLLECTED_BASIS} Both by the practitioner on the invoice."
 KEY = PRACTITIONER

@@ -5,6 +5,7 @@ import pandas as pd
 from clinic_core.reports.measures import BILLED_BASIS, CHARGES, SERVICE, Chart, Measure, Unit, side_by_side, sums
 
 TITLE = "Services"
+BOARD = "Revenue"
 ORDER = 30
 BASIS = f"{BILLED_BASIS} A payment is for a whole invoice, so nothing is collected per service."
 KEY = SERVICE

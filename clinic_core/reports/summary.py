@@ -21,6 +21,7 @@ from clinic_core.reports.measures import (
 )
 
 TITLE = "Summary"
+BOARD = ""
 ORDER = 0
 BASIS = (
     f"{BILLED_BASIS} {COLLECTED_BASIS} Outstanding: all that was billed up to the last day of the period less all that "

@@ -6,6 +6,7 @@ from clinic_core.reports.measures import VISITS, VISITS_BASIS, Chart, Measure, U
 from clinic_core.reports.periods import PERIOD
 
 TITLE = "Waiting"
+BOARD = "Attendance"
 ORDER = 70
 BASIS = (
     f"{VISITS_BASIS} Waiting: minutes from arriving to being with the doctor, of the visits where both were marked. "
