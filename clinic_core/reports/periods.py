@@ -88,5 +88,13 @@ def every_period(first: pd.Timestamp, last: pd.Timestamp, grain: Grain) -> pd.Da
     return pd.date_range(first, last, freq=step, unit="s", name=PERIOD)
 
 
+def last_day(first: pd.Timestamp, grain: Grain) -> date:
+    """The last day of the period that begins on `first`."""
+    months = _MONTHS.get(grain, 0)
+    begin = pd.Timestamp(first)
+    end = begin + (pd.DateOffset(months=months) if months else pd.Timedelta(days=7 if grain is Grain.WEEK else 1))
+    return (end - pd.Timedelta(days=1)).date()
+
+
 def _next_month(month: date) -> date:
     return (month + timedelta(days=32)).replace(day=1)
