@@ -1,4 +1,4 @@
-"""The invoice store against a real server: numbers without gaps, exact payments, repeated and lost writes."""
+"""The invoice store against a real server: numbers without gaps, guarded sums, repeated and lost writes."""
 
 from __future__ import annotations
 
@@ -59,6 +59,12 @@ def issue(store: Invoices, **changes: Any) -> Invoice:
     """A fresh invoice, issued."""
     draft = store.add(make.invoice(**changes))
     return store.issue(draft, issued(draft), SERIES)
+
+
+def pay_in_full(store: Invoices, invoice: Invoice) -> None:
+    """Let it hold an entry that pays all of it."""
+    paid = replace(invoice, posted=1, paid_minor=invoice.total_minor, status=InvoiceStatus.BALANCED)
+    assert store.advance(invoice, paid) is not None
 
 
 # -- drafts --------------------------------------------------------------------------------------------------------
@@ -161,7 +167,7 @@ def test_the_last_number(store: Invoices, open_store: Callable[[], Invoices], th
 def test_the_last_number_after_a_restore(store: Invoices) -> None:
     """A process that remembers more numbers than the database has now does not leave a gap."""
     store.add_many(_numbered(range(1, 4)))
-    store._last[SERIES] = 50
+    store._numbers.seen(SERIES, 50)
 
     assert store.last_number(SERIES) == 3
     assert issue(store).number == 4
@@ -207,74 +213,68 @@ def test_no_gap_when_tills_are_killed(store: Invoices, database_url: str) -> Non
     assert len(found) >= 60
 
 
-# -- payments ------------------------------------------------------------------------------------------------------
+# -- what the ledger says ------------------------------------------------------------------------------------------
 
 
-def test_part_payments_balance_an_invoice(store: Invoices) -> None:
-    """The copies of the sums are kept by the same write, and the last payment balances."""
+def test_the_sums_follow_the_ledger(store: Invoices) -> None:
+    """An invoice takes one entry after the other; with nothing due it is owed no more."""
     invoice = issue(store)
-    first, second = make.payment(amount_minor=20_000), make.payment(amount_minor=30_000)
 
-    partly = store.take_payment(invoice, first)
+    partly = store.advance(invoice, replace(invoice, posted=2, paid_minor=20_000))
     assert partly is not None
-    paid = store.take_payment(partly, second)
+    paid = store.advance(partly, replace(partly, posted=3, paid_minor=50_000, status=InvoiceStatus.BALANCED))
 
-    assert (partly.status, partly.paid_minor, partly.due_minor) == (InvoiceStatus.ISSUED, 20_000, 30_000)
     assert paid == store.get(invoice.id)
     assert paid is not None
-    assert (paid.status, paid.paid_minor, paid.due_minor) == (InvoiceStatus.BALANCED, 50_000, 0)
-    assert paid.payments == (first, second)
+    assert (paid.version, paid.posted, paid.due_minor) == (invoice.version + 2, 3, 0)
     assert store.owing(today=make.MONDAY, most=9) == []
 
 
-def test_what_cannot_be_paid(store: Invoices) -> None:
-    """Too much, a key that was used, a stale view, a draft: nothing is written."""
+def test_a_stale_view_adds_nothing(store: Invoices) -> None:
+    """Two that carry the same entry over: the second one is told, and the sum holds it once."""
     invoice = issue(store)
-    payment = make.payment(amount_minor=20_000)
-    store.take_payment(invoice, payment)
+    carried = replace(invoice, posted=1, paid_minor=20_000)
 
-    assert store.take_payment(invoice, payment) is None
-    assert store.take_payment(invoice, make.payment(amount_minor=30_001)) is None
-    assert store.take_payment(invoice, make.payment(amount_minor=50_000)) is None
-    assert store.take_payment(store.add(make.invoice()), make.payment()) is None
+    assert store.advance(invoice, carried) is not None
+    assert store.advance(invoice, carried) is None
     assert store.get(invoice.id).paid_minor == 20_000
 
 
-def test_text_that_looks_like_an_operator(store: Invoices) -> None:
-    """A reference beginning with a dollar sign is kept as text."""
-    paid = store.take_payment(issue(store), make.payment(reference="$paid_minor", key="$status"))
-
-    assert paid is not None
-    assert paid.payments[0].reference == "$paid_minor"
-
-
-def test_payments_of_several_tills(store: Invoices, open_store: Callable[[], Invoices]) -> None:
-    """Eight tills send forty payments, each three times: forty are kept, to the cent."""
-    invoice = issue(store, lines=(make.line(quantity=100),))
-    tills = [open_store() for _ in range(8)]
-    payments = [make.payment(key=f"key-{n}", amount_minor=1_000 + n) for n in range(40)]
-    sent = [(tills[n % 8], payments[n % 40]) for n in range(120)]
-    random.Random(3).shuffle(sent)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda pair: pair[0].take_payment(invoice, pair[1]), sent))
-
-    after = store.get(invoice.id)
-    assert sorted(p.key for p in after.payments) == sorted(p.key for p in payments)
-    assert after.paid_minor == sum(p.amount_minor for p in payments)
-    assert after.version == invoice.version + 40
-
-
-def test_a_race_for_the_rest(store: Invoices, open_store: Callable[[], Invoices]) -> None:
-    """Eight tills take what is due at once: one succeeds."""
+def test_a_race_to_carry_an_entry_over(store: Invoices, open_store: Callable[[], Invoices]) -> None:
+    """Eight processes catch an invoice up at once: one of them does it."""
     invoice = issue(store)
+    carried = replace(invoice, posted=1, paid_minor=20_000)
     tills = [open_store() for _ in range(8)]
 
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda till: till.take_payment(invoice, make.payment(amount_minor=50_000)), tills))
+        found = list(pool.map(lambda till: till.advance(invoice, carried), tills))
 
     assert len([after for after in found if after is not None]) == 1
-    assert store.get(invoice.id).paid_minor == 50_000
+    assert store.get(invoice.id).version == invoice.version + 1
+
+
+def test_what_waits_for_the_ledger(store: Invoices) -> None:
+    """Issued ones whose charges are not posted: neither drafts, nor cancelled ones, nor those that are."""
+    store.add(make.invoice())
+    waiting, posted, void = issue(store), issue(store), issue(store)
+    store.advance(posted, replace(posted, posted=1))
+    store.change(void, replace(void, status=InvoiceStatus.CANCELLED, cancel_reason="slip"))
+
+    assert store.unposted() == [waiting]
+    assert store.posted([waiting.id, posted.id, "nothing"]) == {waiting.id: 0, posted.id: 1}
+
+
+def test_what_a_payer_owes(store: Invoices) -> None:
+    """Found by the payer while there is something due from it, oldest first."""
+    later = issue(store, payer_id="payer-1", payer_due_minor=10_000)
+    paid = issue(store, payer_id="payer-1", payer_due_minor=10_000)
+    early = make.invoice(payer_id="payer-1", payer_due_minor=1, series="INV-OLD", number=1)
+    early = replace(issued(early), issued_on=make.MONDAY - timedelta(days=1))
+    store.add_many([early])
+    issue(store, payer_id="payer-2", payer_due_minor=10_000)
+    store.advance(paid, replace(paid, posted=1, payer_due_minor=0))
+
+    assert store.of_payer("payer-1") == [early, later]
 
 
 # -- lost answers --------------------------------------------------------------------------------------------------
@@ -309,15 +309,12 @@ def _broken(store: Invoices, *, before: bool) -> Invoices:
 
 
 def test_a_lost_answer_is_settled_by_reading(store: Invoices, open_store: Callable[[], Invoices]) -> None:
-    """The write arrived: the caller sees it succeed, with the number and the sums that are in the database."""
+    """The write arrived: the caller sees it succeed, with the number that is in the database."""
     draft = _broken(open_store(), before=False).add(make.invoice())
     numbered = _broken(open_store(), before=False).issue(draft, issued(draft), SERIES)
-    paid = _broken(open_store(), before=False).take_payment(numbered, make.payment())
 
     assert numbered.number == 1
-    assert paid is not None
-    assert paid.paid_minor == 10_000
-    assert store.get(draft.id) == paid
+    assert store.get(draft.id) == numbered
 
 
 def test_a_lost_request_is_said(store: Invoices, open_store: Callable[[], Invoices]) -> None:
@@ -329,8 +326,6 @@ def test_a_lost_request_is_said(store: Invoices, open_store: Callable[[], Invoic
     with pytest.raises(Unavailable):
         _broken(open_store(), before=True).issue(draft, issued(draft), SERIES)
     numbered = store.issue(draft, issued(draft), SERIES)
-    with pytest.raises(Unavailable):
-        _broken(open_store(), before=True).take_payment(numbered, make.payment())
 
     assert store.get(draft.id) == numbered
     assert numbered.number == 1
@@ -353,7 +348,7 @@ def test_worklists(store: Invoices) -> None:
     )
     store.add_many([old])
     paid = issue(store)
-    store.take_payment(paid, make.payment(amount_minor=50_000))
+    pay_in_full(store, paid)
     void = issue(store)
     store.change(void, replace(void, status=InvoiceStatus.CANCELLED, cancel_reason="slip"))
 
@@ -386,7 +381,7 @@ def test_the_count_follows_own_writes(store: Invoices) -> None:
     assert store.count_owing() == 0
     invoice = issue(store)
     assert store.count_owing() == 1
-    store.take_payment(invoice, make.payment(amount_minor=50_000))
+    pay_in_full(store, invoice)
     assert store.count_owing() == 0
 
 
@@ -406,19 +401,6 @@ def test_import_ids(store: Invoices) -> None:
     assert store.by_source_ids(["old-1", "old-2"]) == {"old-1": made.id}
 
 
-def test_what_reporting_must_fold(store: Invoices) -> None:
-    """Issuing, paying and cancelling mark the document with its month of issue; drafts are in no month."""
-    draft = store.add(make.invoice())
-    assert not _marks(store, draft.id)
-    numbered = store.issue(draft, issued(draft), SERIES)
-    assert _marks(store, draft.id) == {"month": "2026-03", "unfolded": True}
-
-    store._collection.update_one({"_id": draft.id}, {"$unset": {"unfolded": ""}})
-    paid = store.take_payment(numbered, make.payment())
-    assert paid is not None
-    assert _marks(store, draft.id) == {"month": "2026-03", "unfolded": True}
-
-
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -429,8 +411,8 @@ def test_what_reporting_must_fold(store: Invoices) -> None:
         {"patient_id": "patient-1"},
         {"open": "draft"},
         {"open": {"$gte": "owing:2026-01-01", "$lt": "owing;"}},
-        {"month": "2026-03"},
-        {"unfolded": True},
+        {"payer_open": "payer-1"},
+        {"unposted": True},
     ],
     ids=",".join,
 )
@@ -448,11 +430,6 @@ def test_interactive_queries_use_an_index(store: Invoices, wanted: Document) -> 
 
 def _numbered(numbers: range) -> list[Invoice]:
     return [replace(issued(make.invoice()), series=SERIES, number=number) for number in numbers]
-
-
-def _marks(store: Invoices, invoice_id: str) -> Document:
-    document = store._collection.find_one({"_id": invoice_id}, {"_id": 0, "month": 1, "unfolded": 1})
-    return document or {}
 
 
 def _all_numbers(store: Invoices) -> list[int]:
