@@ -6,31 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-from clinic_core.documents import words
+from clinic_core.documents import labels, table, words
 from clinic_core.documents.style import MUTED, Column
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
 from clinic_core.domain.organization import Organization
 from clinic_core.domain.people import Patient, Practitioner
 
 if TYPE_CHECKING:
+    from clinic_core.documents.labels import Labels
     from clinic_core.documents.sheet import Sheet
 
 _LEFT_OUT: Final = frozenset({AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR})
-_STATUS: Final = {
-    AppointmentStatus.BOOKED: "Expected",
-    AppointmentStatus.ARRIVED: "Waiting",
-    AppointmentStatus.CHECKED_IN: "With the doctor",
-    AppointmentStatus.FULFILLED: "Done",
-    AppointmentStatus.NOSHOW: "Did not come",
-}
-_COLUMNS: Final = (
-    Column("Time", 20),
-    Column("Patient", 62),
-    Column("Age", 14),
-    Column("Allergies", 55),
-    Column("Reason", 75),
-    Column("Status", 35),
-)
 
 
 class Row(Protocol):
@@ -64,18 +50,30 @@ def render(
     """
     from clinic_core.documents.sheet import Sheet  # noqa: PLC0415 - loads fpdf2
 
-    title = f"Day list {day.isoformat()}"
-    sheet = Sheet(paper="A4", title=title, author=organization.name, created_at=as_of, landscape=True)
+    said = labels.of(organization.locale)
+    title = f"{said.day_list} {day.isoformat()}"
+    sheet = Sheet(paper="A4", title=title, author=organization.name, created_at=as_of, labels=said, landscape=True)
     lists = _by_practitioner(rows, practitioners)
-    stand = words.moment(as_of, organization.time_zone, organization.locale)
+    stand = said.as_of.format(moment=words.moment(as_of, organization.time_zone, organization.locale))
     for number, (name, visits) in enumerate(lists):
         if number:
             sheet.add_page()
-        _heading(sheet, organization, day, f"{name} · {_count(visits)} · as of {stand}")
-        sheet.grid(_COLUMNS, [_cells(organization, day, row) for row in visits])
+        _heading(sheet, organization, day, f"{name} · {_count(visits, said)} · {stand}")
+        table.draw(sheet, _columns(said), [_cells(organization, day, row, said) for row in visits])
     if not lists:
-        _heading(sheet, organization, day, f"No visits · as of {stand}")
+        _heading(sheet, organization, day, f"{said.no_visits} · {stand}")
     return sheet.finished()
+
+
+def _columns(said: Labels) -> tuple[Column, ...]:
+    return (
+        Column(said.time, 20),
+        Column(said.patient, 62),
+        Column(said.age, 14),
+        Column(said.allergies, 55),
+        Column(said.reason, 75),
+        Column(said.status, 35),
+    )
 
 
 def _by_practitioner(rows: Iterable[Row], practitioners: Mapping[str, Practitioner]) -> list[tuple[str, list[Row]]]:
@@ -94,8 +92,8 @@ def _order(row: Row) -> tuple[datetime, str]:
     return row.appointment.start, row.patient.number
 
 
-def _count(visits: Sequence[Row]) -> str:
-    return f"{len(visits)} visit" + ("s" if len(visits) > 1 else "")
+def _count(visits: Sequence[Row], said: Labels) -> str:
+    return said.one_visit if len(visits) == 1 else said.visits.format(count=len(visits))
 
 
 def _heading(sheet: Sheet, organization: Organization, day: date, line: str) -> None:
@@ -108,7 +106,7 @@ def _heading(sheet: Sheet, organization: Organization, day: date, line: str) -> 
     sheet.ln(3)
 
 
-def _cells(organization: Organization, day: date, row: Row) -> list[str]:
+def _cells(organization: Organization, day: date, row: Row, said: Labels) -> list[str]:
     visit, patient = row.appointment, row.patient
     age = patient.age_on(day)
     at = "" if visit.untimed else words.clock_time(visit.start, organization.time_zone, organization.locale)
@@ -118,5 +116,5 @@ def _cells(organization: Organization, day: date, row: Row) -> list[str]:
         "" if age is None else str(age),
         patient.allergies,
         visit.reason,
-        _STATUS[visit.status],
+        said.statuses[visit.status],
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = Path(__file__).parent / "fonts"
-BASE: Final = "noto"  # Latin, Greek, Cyrillic, signs; the only one with a bold
+BASE: Final = "noto"  # Latin, Greek, Cyrillic, signs
 BASE_FILES: Final = {"": FOLDER / "NotoSans-Regular.ttf", "B": FOLDER / "NotoSans-Bold.ttf"}
 
 # Unicode blocks by first and last code point, and the script's font that draws them.
@@ -89,6 +89,8 @@ FILES: Final = {
     "thai": "NotoSansThai-Regular.ttf",
     "tibetan": "NotoSerifTibetan-Regular.ttf",
 }
+# Scripts that documents have labels in; the others are drawn in their regular weight.
+BOLD_FILES: Final = {"devanagari": "NotoSansDevanagari-Bold.ttf"}
 
 
 def script_font(char: str) -> str | None:

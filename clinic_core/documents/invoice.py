@@ -1,15 +1,17 @@
 """The invoice on A4, from what it kept on the day of issue.
 
-Payments are not on it (each has its receipt), so that it is the same paper whenever it is printed. Only a
-cancellation shows, for a cancelled invoice must not pass for one that is owed.
+Payments are not on it (each has its receipt), nor what came later, so that it is the same paper whenever it is
+printed; the payment code asks for what was due on the day of issue. Only a cancellation shows, for a cancelled
+invoice must not pass for one that is owed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from clinic_core.documents import words
+from clinic_core.documents import labels, qr, table, words
 from clinic_core.documents.style import ALARM, MUTED, Column
+from clinic_core.domain import bank
 from clinic_core.domain.billing import Invoice, InvoiceStatus, LineItem, tax_lines
 from clinic_core.domain.organization import TaxRounding
 from clinic_core.errors import InvalidInput
@@ -17,7 +19,9 @@ from clinic_core.errors import InvalidInput
 if TYPE_CHECKING:
     from clinic_core.documents.sheet import Sheet
 
-_RIGHT = 74.0  # mm, the column of dates and sums
+_RIGHT: Final = 74.0  # mm, the column of dates
+_SUMS: Final = 84.0  # mm, the column of sums
+_CODE: Final = 32.0  # mm, the payment code without its quiet zone
 
 
 def render(invoice: Invoice) -> bytes:
@@ -26,10 +30,15 @@ def render(invoice: Invoice) -> bytes:
 
     if invoice.issuer is None or invoice.subject is None or invoice.issued_at is None:
         raise InvalidInput("This invoice is a draft. Issue it, then print it.")
+    words_of = labels.of(invoice.locale)
     sheet = Sheet(
-        paper="A4", title=f"Invoice {invoice.label}", author=invoice.issuer.name, created_at=invoice.issued_at
+        paper="A4",
+        title=f"{words_of.invoice} {invoice.label}",
+        author=invoice.issuer.name,
+        created_at=invoice.issued_at,
+        labels=words_of,
     )
-    sheet.letterhead(invoice.issuer, "Invoice", invoice.label)
+    sheet.letterhead(invoice.issuer, words_of.invoice, invoice.label)
     _cancelled(sheet, invoice)
     _parties(sheet, invoice)
     _lines(sheet, invoice)
@@ -41,9 +50,8 @@ def _cancelled(sheet: Sheet, invoice: Invoice) -> None:
     if invoice.status is not InvoiceStatus.CANCELLED or invoice.cancelled_on is None:
         return
     sheet.pen(12, bold=True, color=ALARM)
-    sheet.line_of(f"Cancelled on {words.day(invoice.cancelled_on, invoice.locale)}")
-    sheet.pen(9.5, color=ALARM)
-    sheet.line_of(invoice.cancel_reason)
+    sheet.line_of(sheet.labels.cancelled_on.format(day=words.day(invoice.cancelled_on, invoice.locale)))
+    sheet.note(invoice.cancel_reason, color=ALARM, size=9.5)
     sheet.ln(3)
 
 
@@ -52,53 +60,50 @@ def _parties(sheet: Sheet, invoice: Invoice) -> None:
     if subject is None:
         return
     width = sheet.epw - _RIGHT - 6
-    sheet.labelled("Billed to", [subject.name, subject.number, subject.address], width=width)
+    sheet.labelled(sheet.labels.billed_to, [subject.name, subject.number, subject.address], width=width)
     bottom = sheet.y
-    sheet.set_y(top)
-    for label, value in _dates(invoice):
-        sheet.set_x(sheet.w - sheet.r_margin - _RIGHT)
-        sheet.pen(9.5)
-        sheet.cell(_RIGHT * 0.4, 5, label)
-        sheet.line_of(value, width=_RIGHT * 0.6, align="R", height=5)
+    sheet.set_xy(sheet.w - sheet.r_margin - _RIGHT, top)
+    sheet.facts(_dates(sheet, invoice), width=_RIGHT, label=0.42)
     sheet.set_xy(sheet.l_margin, max(bottom, sheet.y) + 6)
 
 
-def _dates(invoice: Invoice) -> list[tuple[str, str]]:
-    rows = []
-    if invoice.issued_on is not None:
-        rows.append(("Invoice date", words.day(invoice.issued_on, invoice.locale)))
-    if invoice.visited_on is not None:
-        rows.append(("Visit", words.day(invoice.visited_on, invoice.locale)))
-    if invoice.practitioner_name:
-        rows.append(("Practitioner", invoice.practitioner_name))
-    return rows
+def _dates(sheet: Sheet, invoice: Invoice) -> list[tuple[str, str]]:
+    issued, visited = invoice.issued_on, invoice.visited_on
+    return [
+        (sheet.labels.invoice_date, words.day(issued, invoice.locale) if issued else ""),
+        (sheet.labels.visit, words.day(visited, invoice.locale) if visited else ""),
+        (sheet.labels.practitioner, invoice.practitioner_name),
+    ]
 
 
 def _lines(sheet: Sheet, invoice: Invoice) -> None:
-    sheet.grid(_columns(invoice), [_cells(invoice, line) for line in invoice.lines])
+    table.draw(sheet, _columns(sheet, invoice), [_cells(invoice, line) for line in invoice.lines])
     sheet.ln(4)
 
 
-def _columns(invoice: Invoice) -> list[Column]:
-    discount = [Column("Discount", 24, "RIGHT")] if _discounted(invoice) else []
+def _columns(sheet: Sheet, invoice: Invoice) -> list[Column]:
+    said = sheet.labels
+    discount = [Column(said.discount, 24, "RIGHT")] if _discounted(invoice) else []
+    tax = [Column(said.tax, 16, "RIGHT")] if _taxed(invoice) else []
     return [
-        Column("Service", 56 if discount else 80),
-        Column("Quantity", 18, "RIGHT"),
-        Column("Unit price", 28, "RIGHT"),
+        Column(said.service, 98 - (24 if discount else 0) - (16 if tax else 0)),
+        Column(said.quantity, 18, "RIGHT"),
+        Column(said.unit_price, 28, "RIGHT"),
         *discount,
-        Column("Tax", 18, "RIGHT"),
-        Column("Amount incl. tax" if invoice.tax_rule.inclusive else "Amount", 30, "RIGHT"),
+        *tax,
+        Column(said.amount_with_tax if tax and invoice.tax_rule.inclusive else said.amount, 30, "RIGHT"),
     ]
 
 
 def _cells(invoice: Invoice, line: LineItem) -> list[str]:
     discount = [invoice.money(-line.discount_minor) if line.discount_minor else ""] if _discounted(invoice) else []
+    rate = words.rate(line.tax_basis_points, invoice.locale) if line.tax_basis_points else ""
     return [
         line.description,
-        str(line.quantity),
+        words.count(line.quantity, invoice.locale),
         invoice.money(line.unit_price_minor),
         *discount,
-        words.rate(line.tax_basis_points, invoice.locale) if line.tax_basis_points else "",
+        *([rate] if _taxed(invoice) else []),
         invoice.money(line.amount_minor),
     ]
 
@@ -107,40 +112,94 @@ def _discounted(invoice: Invoice) -> bool:
     return any(line.discount_minor for line in invoice.lines)
 
 
+def _taxed(invoice: Invoice) -> bool:
+    return any(line.tax_basis_points for line in invoice.lines)
+
+
 def _sums(sheet: Sheet, invoice: Invoice) -> None:
-    rows = _sum_rows(invoice)
-    if sheet.will_page_break(8 * len(rows) + 10):
+    rows, code = _sum_rows(sheet, invoice), _code(invoice)
+    if sheet.will_page_break(max(6.5 * len(rows) + 4, _CODE + 6 if code else 0) + 10):
         sheet.add_page()
-    sheet.sums(rows, width=_RIGHT + 10)
-    sheet.ln(4)
-    sheet.pen(8, color=MUTED)
-    sheet.line_of(_basis(invoice))
+    top = sheet.y
+    if code:
+        _draw_code(sheet, invoice, code)
+    bottom = sheet.y
+    sheet.set_y(top)
+    sheet.sums(rows, width=_SUMS)
+    sheet.set_xy(sheet.l_margin, max(bottom, sheet.y) + 4)
+    sheet.note(_basis(sheet, invoice))
 
 
-def _sum_rows(invoice: Invoice) -> list[tuple[str, str, bool]]:
+def _sum_rows(sheet: Sheet, invoice: Invoice) -> list[tuple[str, str, bool]]:
     """What leads to the total: labels, amounts, and whether it is the total."""
-    totals, money = invoice.totals, invoice.money
-    rows = [("Sum of services", money(totals.gross_minor), False)]
+    totals, money, said = invoice.totals, invoice.money, sheet.labels
+    rows = [(said.sum_of_services, money(totals.gross_minor), False)]
     if totals.discount_minor:
-        rows.append(("Discount", money(-totals.discount_minor), False))
-    taxes = [line for line in tax_lines(invoice.lines, invoice.tax_rule) if line.basis_points]
-    texts = [
-        (
-            f"Tax {words.rate(line.basis_points, invoice.locale)} on {money(line.net_minor)}",
-            money(line.tax_minor),
-            False,
-        )
-        for line in taxes
+        rows.append((said.discount, money(-totals.discount_minor), False))
+    inside = invoice.tax_rule.inclusive
+    form = said.tax_inside if inside else said.tax_on
+    taxes = [
+        (form.format(rate=words.rate(line.basis_points, invoice.locale), amount=money(line.net_minor)), line.tax_minor)
+        for line in tax_lines(invoice.lines, invoice.tax_rule)
+        if line.basis_points
     ]
-    total = ("Total", money(invoice.total_minor), True)
-    if invoice.tax_rule.inclusive:
-        held = [(f"incl. {text[0].lower()}{text[1:]}", amount, strong) for text, amount, strong in texts]
-        return [*rows, total, *held]
-    return [*rows, *texts, total]
+    texts = [(text, money(tax), False) for text, tax in taxes]
+    total = (said.total, money(invoice.total_minor), True)
+    return (
+        [*rows, total, *texts, *_shares(sheet, invoice)] if inside else [*rows, *texts, total, *_shares(sheet, invoice)]
+    )
 
 
-def _basis(invoice: Invoice) -> str:
-    prices = "Prices include tax." if invoice.tax_rule.inclusive else "Prices are before tax."
-    where = "on each line" if invoice.tax_rule.rounding is TaxRounding.LINE else "once per rate"
-    taxed = any(line.tax_basis_points for line in invoice.lines)
-    return f"Amounts in {invoice.currency}." + (f" {prices} Tax is rounded {where}." if taxed else "")
+def _shares(sheet: Sheet, invoice: Invoice) -> list[tuple[str, str, bool]]:
+    """What the payer takes over and what is left for the patient."""
+    if invoice.payer is None or not invoice.payer_share_minor:
+        return []
+    return [
+        (sheet.labels.share_of.format(name=invoice.payer.name), invoice.money(-invoice.payer_share_minor), False),
+        (sheet.labels.your_share, invoice.money(_asked(invoice)), True),
+    ]
+
+
+def _asked(invoice: Invoice) -> int:
+    """What was due from the patient on the day of issue."""
+    return invoice.total_minor - (invoice.payer_share_minor if invoice.payer else 0)
+
+
+def _code(invoice: Invoice) -> str:
+    """The text of the payment code, "" when there is none."""
+    if invoice.status is InvoiceStatus.CANCELLED:
+        return ""
+    return qr.of_payment(invoice.pay_to, _asked(invoice), invoice.currency, invoice.label)
+
+
+def _draw_code(sheet: Sheet, invoice: Invoice, code: str) -> None:
+    """The payment code at the left edge, with what it pays and to whom beside it."""
+    top, left = sheet.y + 1, sheet.l_margin + 1
+    sheet.code(qr.modules(code), x=left, y=top, size=_CODE)
+    sheet.set_xy(left + _CODE + 4, top - 1)
+    room = sheet.epw - _SUMS - _CODE - 8
+    sheet.pen(9.5, bold=True)
+    sheet.line_of(sheet.labels.scan_to_pay, width=room)
+    sheet.pen(9.5)
+    sheet.line_of(invoice.money(_asked(invoice)), width=room)
+    sheet.pen(8, color=MUTED)
+    for text in (*_payee(invoice), sheet.labels.scan_unless_paid):
+        sheet.line_of(text, width=room)
+    sheet.set_y(max(sheet.y, top + _CODE))
+
+
+def _payee(invoice: Invoice) -> list[str]:
+    pay_to = invoice.pay_to
+    if pay_to is None:
+        return []
+    account = pay_to.upi_id if invoice.currency == "INR" else bank.show_iban(bank.check_iban(pay_to.iban))
+    return [pay_to.name, account]
+
+
+def _basis(sheet: Sheet, invoice: Invoice) -> str:
+    said, rule = sheet.labels, invoice.tax_rule
+    kept = [said.amounts_in.format(currency=invoice.currency)]
+    if _taxed(invoice):
+        kept.append(said.prices_with_tax if rule.inclusive else said.prices_before_tax)
+        kept.append(said.rounded_by_line if rule.rounding is TaxRounding.LINE else said.rounded_by_rate)
+    return " ".join(kept)

@@ -8,16 +8,18 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final
 
 from fpdf import FPDF
 from fpdf.bidi import BidiParagraph, auto_detect_base_direction
 from fpdf.enums import TextDirection
-from fpdf.fonts import FontFace, TTFFont
+from fpdf.fonts import TTFFont
 from fpdf.line_break import Fragment
 
 from clinic_core.documents import fonts
-from clinic_core.documents.style import INK, MUTED, RULE, Colour, Column
+from clinic_core.documents.labels import Labels
+from clinic_core.documents.style import INK, MUTED, RULE, Colour
 from clinic_core.domain.billing import Party
 
 _UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
@@ -46,17 +48,20 @@ class Sheet(FPDF):
         title: For the PDF's metadata and the footer; never a patient's name.
         author: The clinic.
         created_at: An instant that belongs to the content: rendering again later gives the same bytes.
+        labels: The words of its language.
         landscape: Whether the long side lies at the top.
     """
 
-    def __init__(self, *, paper: str, title: str, author: str, created_at: datetime, landscape: bool = False) -> None:
+    def __init__(
+        self, *, paper: str, title: str, author: str, created_at: datetime, labels: Labels, landscape: bool = False
+    ) -> None:
         super().__init__(orientation="landscape" if landscape else "portrait", unit="mm", format=_PAPERS[paper])
-        self._title = title
+        self._title, self.labels = title, labels
         self.set_title(title)
         self.set_author(author)
         self.set_creator("clinic")
         self.set_producer("clinic")
-        self.set_lang("en")
+        self.set_lang(labels.language)
         self.set_creation_date(created_at)
         for style, file in fonts.BASE_FILES.items():
             self.add_font(fonts.BASE, style, file)
@@ -93,7 +98,7 @@ class Sheet(FPDF):
         self.pen(15, bold=True)
         self.line_of(issuer.name, width=half)
         self.pen(9, color=MUTED)
-        tax_id = f"Tax ID {issuer.tax_id}" if issuer.tax_id else ""
+        tax_id = self.labels.tax_id.format(number=issuer.tax_id) if issuer.tax_id else ""
         for text in (issuer.address, issuer.phone, tax_id):
             if text:
                 self.line_of(text, width=half)
@@ -106,6 +111,67 @@ class Sheet(FPDF):
         self.set_xy(self.l_margin, max(bottom, self.y) + 3)
         self.rule()
 
+    def heading(self, text: str, *, keep: float = 0) -> None:
+        """What a part of the page is about; on the next page when not even `keep` mm would fit below it."""
+        if self.will_page_break(keep + 10):
+            self.add_page()
+        self.pen(11, bold=True)
+        self.line_of(text)
+        self.ln(1)
+
+    def facts(self, rows: Sequence[tuple[str, str]], *, width: float, label: float = 0.35) -> None:
+        """Labels and what they stand for within `width` mm, from the present x; rows without a value are left out."""
+        left = self.x
+        for name, value in rows:
+            if value:
+                top = self.y
+                self.pen(9.5, color=MUTED)
+                self.set_xy(left, top)
+                self.line_of(name, width=width * label, height=5)
+                bottom = self.y
+                self.pen(9.5)
+                self.set_xy(left + width * label, top)
+                self.line_of(value, width=width * (1 - label), height=5)
+                self.set_xy(left, max(bottom, self.y))
+
+    def headline(self, label: str, text: str) -> None:
+        """The one thing a paper is about, large, under its label."""
+        self.pen(8, color=MUTED)
+        self.line_of(label)
+        self.pen(26, bold=True)
+        self.line_of(text)
+        self.ln(4)
+
+    def note(self, text: str, *, color: Colour = MUTED, size: float = 8) -> None:
+        """Small print."""
+        self.pen(size, color=color)
+        self.line_of(text)
+
+    def signatures(self, names: Sequence[str]) -> None:
+        """Lines to sign on, side by side."""
+        gap, width = 8.0, (self.epw - 8.0 * (len(names) - 1)) / len(names)
+        if self.will_page_break(24):
+            self.add_page()
+        top = self.y + 16
+        self.set_draw_color(*MUTED)
+        self.set_line_width(0.2)
+        self.pen(8, color=MUTED)
+        for place, name in enumerate(names):
+            left = self.l_margin + place * (width + gap)
+            self.line(left, top, left + width, top)
+            self.set_xy(left, top + 1)
+            self.line_of(name, width=width)
+        self.set_x(self.l_margin)
+
+    def code(self, modules: Sequence[Sequence[int]], *, x: float, y: float, size: float) -> None:
+        """A QR code as one filled path (no seams between its squares), `size` mm wide without its quiet zone."""
+        step = size / len(modules)
+        with self.new_path() as path:
+            path.style.fill_color, path.style.stroke_color = "#000000", None
+            for row, line in enumerate(modules):
+                for first, length in _dark_runs(line):
+                    path.rectangle(x + first * step, y + row * step, length * step, step)
+
     def rule(self, *, after: float = 4) -> None:
         """A thin line across the page, and some room."""
         self.set_draw_color(*RULE)
@@ -113,33 +179,24 @@ class Sheet(FPDF):
         self.line(self.l_margin, self.y, self.w - self.r_margin, self.y)
         self.set_xy(self.l_margin, self.y + after)
 
-    def grid(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-        """A table with lines between its rows; the headings are repeated on each page."""
-        self.pen(9.5)
-        self.set_draw_color(*RULE)
-        with self.table(
-            col_widths=tuple(column.width for column in columns),
-            text_align=tuple(column.align for column in columns),
-            headings_style=FontFace(emphasis="", color=MUTED, size_pt=8),
-            borders_layout="HORIZONTAL_LINES",
-            line_height=self.font_size * 1.35,
-            padding=(1.3, 1, 1.3, 1),
-            v_align="TOP",
-        ) as table:
-            table.row([column.heading for column in columns])
-            for row in rows:
-                table.row(row)
-
     def sums(self, rows: Sequence[tuple[str, str, bool]], *, width: float) -> None:
         """Labels and amounts at the right edge; the flag makes a row bold, with a line above."""
+        left = self.w - self.r_margin - width
         for label, amount, strong in rows:
-            self.set_x(self.w - self.r_margin - width)
             self.pen(11 if strong else 9.5, bold=strong)
-            self.set_draw_color(*RULE)
-            border = "T" if strong else ""
-            height = self.font_size * (1.9 if strong else 1.55)
-            self.cell(width * 0.6, height, label, border=border)
-            self.cell(width * 0.4, height, amount, border=border, align="R", new_x="LMARGIN", new_y="NEXT")
+            line = self.font_size * 1.35
+            gap = self.font_size * (0.27 if strong else 0.1)
+            if strong:
+                self.set_draw_color(*RULE)
+                self.set_line_width(0.2)
+                self.line(left, self.y, left + width, self.y)
+            top, share = self.y + gap, max(width * 0.4, self.get_string_width(amount) + 3)
+            self.set_xy(left, top)
+            self.line_of(label, width=width - share, height=line)
+            bottom = self.y
+            self.set_xy(left + width - share, top)
+            self.line_of(amount, width=share, align="R", height=line)
+            self.set_xy(self.l_margin, max(bottom, self.y) + gap)
 
     def finished(self) -> bytes:
         """The PDF, with the title and the page's number at the foot of each page."""
@@ -149,7 +206,7 @@ class Sheet(FPDF):
             self.set_xy(self.l_margin, -14)
             self.pen(8, color=MUTED)
             self.cell(self.epw / 2, 5, self._title)
-            self.cell(self.epw / 2, 5, f"Page {page} of {self.pages_count}", align="R")
+            self.cell(self.epw / 2, 5, self.labels.page.format(page=page, pages=self.pages_count), align="R")
         return bytes(self.output())
 
     def normalize_text(self, text: str) -> str:
@@ -196,7 +253,9 @@ class Sheet(FPDF):
             if family == fonts.BASE:
                 yield Fragment(run, state, self.k)
             else:
-                state.font_family, state.font_style, state.current_font = family, "", self.fonts[family]
+                bold = "B" if "B" in state.font_style and family in fonts.BOLD_FILES else ""
+                state.font_family, state.font_style = family, bold
+                state.current_font = self.fonts[family + bold]
                 yield _ShapedRun(run, state, self.k)
 
     def _runs(self, text: str) -> Iterator[tuple[str, list[str]]]:
@@ -224,6 +283,8 @@ class Sheet(FPDF):
         family = fonts.script_font(char)
         if family is not None and family not in self.fonts:
             self.add_font(family, "", fonts.FOLDER / fonts.FILES[family])
+            if family in fonts.BOLD_FILES:
+                self.add_font(family, "B", fonts.FOLDER / fonts.BOLD_FILES[family])
         return family
 
     def _has(self, family: str, char: str) -> bool:
@@ -234,6 +295,16 @@ class Sheet(FPDF):
 _JOINERS: Final = frozenset("\u200c\u200d")  # zero-width non-joiner and joiner
 _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # could turn an amount round
 _SELECTORS: Final = frozenset(chr(code) for code in range(0xFE00, 0xFE10))
+
+
+def _dark_runs(line: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Where the dark modules of a row begin, and how many stand together."""
+    at = 0
+    for dark, run in groupby(line):
+        length = len(list(run))
+        if dark:
+            yield at, length
+        at += length
 
 
 def _levels(text: str, base: TextDirection) -> list[tuple[int, str]]:

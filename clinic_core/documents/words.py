@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
-from babel.numbers import format_percent
+from babel.numbers import format_decimal, format_percent
 
 from clinic_core.domain.organization import zone_of
 
@@ -47,3 +47,8 @@ def rate(basis_points: int, locale: str) -> str:
             Decimal(basis_points) / 10_000, format=None, locale=locale_of(locale), decimal_quantization=False
         )
     )
+
+
+def count(number: int, locale: str) -> str:
+    """A whole number with the locale's signs, e.g. ``1,234``."""
+    return str(format_decimal(number, locale=locale_of(locale)))

@@ -104,7 +104,9 @@ class StatementLine:
     """One event of a statement of account."""
 
     on: date
-    text: str  # what happened, in the statement's language
+    event: str = ""  # what happened: a value of `journal.Event`, which the paper says in its own language
+    method: PaymentMethod | None = None  # of the money that moved
+    text: str = ""  # what else there is to say, e.g. a reference or a patient's name on a payer's statement
     label: str = ""  # the paper's number
     debit_minor: int = 0  # owed from now on
     credit_minor: int = 0  # not owed any more
