@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -38,6 +39,8 @@ _GRID: Final = "rgba(128, 148, 145, 0.25)"
 _FAINT: Final = "rgba(0, 0, 0, 0)"
 _TICKS: Final = 5
 _HEADROOM: Final = 0.03
+_FAINT_OPACITY: Final = 0.3
+_COMPARED: Final = "#64748b"
 _MOST_TEXTS: Final = 400  # figures that are written out for the mouse in the clinic's way; above, plotly writes them
 _ROW_PIXELS: Final = 40
 _HEIGHT: Final = 340
@@ -52,7 +55,14 @@ _LEGEND: Final = {
     "traceorder": "normal",
 }
 _DAY_MARKS: Final = 7  # periods that are named under a chart; as many as a phone has room for
-CONFIG: Final = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
+CONFIG: Final = {
+    "displayModeBar": True,
+    "displaylogo": False,
+    "modeBarButtons": [["toImage"]],
+    "toImageButtonOptions": {"format": "png", "scale": 2, "filename": "chart"},
+    "scrollZoom": False,
+    "doubleClick": False,
+}
 
 
 class SharedFigure(go.Figure):  # type: ignore[misc]
@@ -72,14 +82,96 @@ def drawn(answer: Answer) -> tuple[Measure, ...]:
     return same[:1] if answer.chart is Chart.RANKED and not _revenue(same) else same
 
 
-@lru_cache(maxsize=128)
-def figure(answer: Answer, labels: tuple[str, ...], organization: Organization) -> SharedFigure:
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a chart shows besides its report: which rows are selected, and what to compare with."""
+
+    chosen: frozenset[int] = frozenset()  # places of rows; the others are drawn faintly
+    before: Answer | None = None  # the same report of the days a year earlier
+    target_minor: int = 0  # of each period; 0: none
+
+
+@lru_cache(maxsize=256)
+def figure(
+    answer: Answer, labels: tuple[str, ...], organization: Organization, extras: Extras = Extras()
+) -> SharedFigure:
     """The chart of a report; `labels` are the names of its rows, in order. Shared and read-only."""
     measures = drawn(answer)
     lying = answer.chart is Chart.RANKED
     places: Sequence[Any] = _short(labels) if lying else [day.to_pydatetime() for day in answer.frame[answer.key]]
     traces = [_trace(answer, measure, places, labels, organization) for measure in measures]
-    return SharedFigure(data=traces, layout=_layout(answer, measures, organization))
+    for trace in traces:
+        _faint(trace, len(places), extras.chosen)
+    compared = _compared(answer, organization, extras, places)
+    return SharedFigure(data=[*traces, *compared], layout=_layout(answer, measures, organization, extras))
+
+
+def _faint(trace: go.Bar | go.Scatter, count: int, chosen: frozenset[int]) -> None:
+    """Draw what is not chosen faintly, while anything is."""
+    if chosen:
+        trace.marker.opacity = [1.0 if place in chosen else _FAINT_OPACITY for place in range(count)]
+
+
+def _compared(answer: Answer, organization: Organization, extras: Extras, places: Sequence[Any]) -> list[go.Scatter]:
+    """Lines to compare a chart over time with: a year earlier, the target."""
+    measure, scale = answer.measures[0], 10.0 ** money.exponent(organization.currency)
+    lines = []
+    if extras.before is not None and not extras.before.frame.empty:
+        days = [(day + pd.DateOffset(years=1)).to_pydatetime() for day in extras.before.frame[answer.key]]
+        column = extras.before.frame[measure.column]
+        texts = [f"{measure.label} a year earlier <b>{amount(value, measure, organization)}</b>" for value in column]
+        lines.append(_line("A year earlier", days, [float(value) / scale for value in column], texts, "dot"))
+    if extras.target_minor and places:
+        text = f"Target <b>{organization.money(extras.target_minor)}</b>"
+        flat = [extras.target_minor / scale] * len(places)
+        lines.append(_line("Target", list(places), flat, [text] * len(places), "dash"))
+    return lines
+
+
+def _line(name: str, places: Sequence[Any], values: list[float], texts: list[str], dash: str) -> go.Scatter:
+    return go.Scatter(
+        name=name,
+        x=places,
+        y=values,
+        mode="lines",
+        line={"color": _COMPARED, "width": 2, "dash": dash},
+        hovertext=texts,
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+
+
+@lru_cache(maxsize=64)
+def heat(
+    values: tuple[tuple[float | None, ...], ...],
+    texts: tuple[tuple[str, ...], ...],
+    rows: tuple[str, ...],
+    columns: tuple[str, ...],
+) -> SharedFigure:
+    """A grid of squares, darker for more; `texts` is what the mouse reads. Shared and read-only."""
+    squares = go.Heatmap(
+        z=values,
+        x=columns,
+        y=rows,
+        hovertext=texts,
+        hovertemplate="%{hovertext}<extra></extra>",
+        colorscale=[[0.0, "rgba(13, 148, 136, 0.06)"], [1.0, "#0d9488"]],
+        showscale=False,
+        xgap=2,
+        ygap=2,
+    )
+    axis = {"showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True, "type": "category"}
+    layout = {
+        "template": None,
+        "height": 90 + 32 * len(rows),
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "paper_bgcolor": _FAINT,
+        "plot_bgcolor": _FAINT,
+        "dragmode": False,
+        "clickmode": "event+select",
+        "xaxis": axis,
+        "yaxis": axis | {"autorange": "reversed"},
+    }
+    return SharedFigure(data=[squares], layout=layout)
 
 
 def amount(value: float, measure: Measure, organization: Organization) -> str:
@@ -97,6 +189,10 @@ def period_text(day: pd.Timestamp, grain: Grain) -> str:
     """``"2 Mar 2026"``, ``"week of 2 Mar 2026"`` or ``"March 2026"``."""
     if grain is Grain.MONTH:
         return f"{day:%B %Y}"
+    if grain is Grain.QUARTER:
+        return f"Q{(day.month - 1) // 3 + 1} {day.year}"
+    if grain is Grain.YEAR:
+        return str(day.year)
     return f"{'week of ' if grain is Grain.WEEK else ''}{day.day} {day:%b %Y}"
 
 
@@ -133,23 +229,26 @@ def _hover(answer: Answer, measure: Measure, labels: Sequence[str], organization
     return {"hovertext": texts, "hovertemplate": "%{hovertext}<extra></extra>"}
 
 
-def _layout(answer: Answer, measures: Sequence[Measure], organization: Organization) -> dict[str, Any]:
+def _layout(answer: Answer, measures: Sequence[Measure], organization: Organization, extras: Extras) -> dict[str, Any]:
     lying = answer.chart is Chart.RANKED
-    scale = _scale(answer, measures, organization)
+    compared = extras.before is not None or bool(extras.target_minor)
+    several = len(measures) > 1 or compared
+    scale = _scale(answer, measures, organization, extras)
     names: dict[str, Any] = {"showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True}
     names |= {"autorange": "reversed"} if lying else _dates(answer)
     return {
         "template": None,
         "height": max(_LOWEST, 70 + _ROW_PIXELS * len(answer.frame)) if lying else _HEIGHT,
-        "margin": {"l": 8, "r": 28 if lying else 8, "t": 36 if len(measures) > 1 else 8, "b": 8},
+        "margin": {"l": 8, "r": 28 if lying else 8, "t": 36 if several else 8, "b": 8},
         "barmode": "stack" if answer.chart is Chart.STACKED else "group",
         "bargap": 0.3,
         "legend": _LEGEND,
-        "showlegend": len(measures) > 1,
+        "showlegend": several,
         "hovermode": "closest",
         "paper_bgcolor": _FAINT,
         "plot_bgcolor": _FAINT,
-        "dragmode": False,
+        "dragmode": False if lying else "select",
+        "selectdirection": "h",
         "clickmode": "event+select",
         "xaxis": scale if lying else names,
         "yaxis": names if lying else scale,
@@ -166,17 +265,26 @@ def _dates(answer: Answer) -> dict[str, Any]:
 
 
 def _day_mark(day: datetime, grain: Grain, *, year: bool) -> str:
-    text = f"{day:%b}" if grain is Grain.MONTH else f"{day.day} {day:%b}"
+    if grain is Grain.YEAR:
+        return str(day.year)
+    if grain is Grain.QUARTER:
+        text = f"Q{(day.month - 1) // 3 + 1}"
+    else:
+        text = f"{day:%b}" if grain is Grain.MONTH else f"{day.day} {day:%b}"
     return f"{text}<br>{day.year}" if year else text
 
 
-def _scale(answer: Answer, measures: Sequence[Measure], organization: Organization) -> dict[str, Any]:
+def _scale(answer: Answer, measures: Sequence[Measure], organization: Organization, extras: Extras) -> dict[str, Any]:
     """The axis of amounts, its marks written as the clinic writes them."""
     columns = answer.frame[[measure.column for measure in measures]].fillna(0)
     stacked = columns.sum(axis=1) if answer.chart is Chart.STACKED else columns.max(axis=1)
     kind = measures[0] if measures else None
     scale = 10.0 ** money.exponent(organization.currency) if kind is not None and kind.unit is Unit.MONEY else 1.0
     low, high = (float(columns.min().min()), float(stacked.max())) if columns.size else (0.0, 0.0)
+    if extras.before is not None and not extras.before.frame.empty:
+        earlier = extras.before.frame[measures[0].column]
+        low, high = min(low, float(earlier.min())), max(high, float(earlier.max()))
+    high = max(high, float(extras.target_minor))
     marks = nice_marks(low / scale, high / scale, whole=kind is None or kind.unit is Unit.COUNT)
     return {
         "showgrid": True,

@@ -17,12 +17,11 @@ import streamlit as st
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import money
-from clinic_core.domain.billing import PaymentMethod
 from clinic_core.domain.organization import Organization
-from clinic_core.reports.measures import METHOD, PRACTITIONER, SERVICE, Measure, Unit
+from clinic_core.reports.measures import HOUR, LOCATION, METHOD, PAYER, PRACTITIONER, SERVICE, WEEKDAY, Measure, Unit
 from clinic_core.reports.periods import PERIOD
 from clinic_core.services.reports import Answer, Rows
-from ui import charts, widgets
+from ui import charts, report_filters, widgets
 
 _HEADS: Final = {
     PERIOD: "Period",
@@ -33,6 +32,10 @@ _HEADS: Final = {
     PRACTITIONER: "Practitioner",
     SERVICE: "Service",
     METHOD: "Method",
+    PAYER: "Payer",
+    LOCATION: "Room",
+    WEEKDAY: "Weekday",
+    HOUR: "Hour",
     "status": "Status",
     "due_minor": "Due",
     "total_minor": "Total",
@@ -46,6 +49,19 @@ _HEADS: Final = {
     "waited_minutes": "Waited",
     "lead_days": "Booked ahead",
 }
+_EVENTS: Final = {
+    "issue": "Billed",
+    "cancel": "Taken back",
+    "credit-note": "Credit note",
+    "payment": "Payment",
+    "refund": "Refund",
+    "write-off": "Written off",
+    "deposit": "Deposit",
+    "deposit-refund": "Deposit given back",
+    "apply-credit": "From account",
+    "transfer": "Moved",
+    "assign": "Payer's part changed",
+}
 _FORMATS: Final = {"quantity": "%d", "waited_minutes": "%,.0f min", "lead_days": "%d days"}
 _UNIT_FORMATS: Final = {Unit.COUNT: "%,d", Unit.SHARE: "percent", Unit.MINUTES: "%,.1f min"}
 _TILES: Final = """
@@ -54,34 +70,28 @@ dl.tiles, dl.tiles dd { margin: 0; padding: 0 }
 .tile { border: 1px solid rgba(128, 148, 145, .4); border-radius: .5rem; padding: .75rem 1rem }
 .tile dt { opacity: .75; font-size: .875rem; font-weight: 400 }
 .tile dd { font-size: 1.2rem; font-weight: 600; font-variant-numeric: tabular-nums }
+.tile dd.change { font-size: .8rem; font-weight: 400; opacity: .8 }
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What ids are called, as pairs so that it can be a key."""
+    """What the values of a report's key are called, as pairs so that it can be a key."""
 
-    practitioners: tuple[tuple[str, str], ...]
-    services: tuple[tuple[str, str], ...]
+    columns: tuple[tuple[str, tuple[tuple[Any, str], ...]], ...]
 
-    def of(self, column: str) -> Mapping[str, str]:
-        """Id -> name for a column of ids; nothing for other columns."""
-        if column == METHOD:
-            return {method.value: method.label for method in PaymentMethod}
+    def of(self, column: str) -> Mapping[Any, str]:
+        """Value -> name for a column of codes or ids; nothing for other columns."""
         if column == "status":
             return {status.value: mark.text for status, mark in widgets.STATUS.items()}
         if column == "event":
-            return {"issued": "Billed", "cancelled": "Taken back"}
-        return dict({PRACTITIONER: self.practitioners, SERVICE: self.services}.get(column, ()))
+            return _EVENTS
+        return dict(next((pairs for name, pairs in self.columns if name == column), ()))
 
 
 def names_of(clinic: Clinic) -> Names:
     """The present names."""
-    directory = clinic.directory()
-    return Names(
-        tuple((p.id, p.name) for p in directory.practitioners.values()),
-        tuple((s.id, s.name) for s in directory.services.values()),
-    )
+    return Names(tuple((d.key, tuple(d.names(clinic).items())) for d in report_filters.DIMENSIONS))
 
 
 @lru_cache(maxsize=128)
@@ -91,16 +101,30 @@ def labels_of(answer: Answer, names: Names) -> tuple[str, ...]:
     if answer.key == PERIOD:
         return tuple(charts.period_text(day, answer.grain) for day in keys)
     known = names.of(answer.key)
-    return tuple(known.get(key, key) for key in keys)
+    return tuple(str(known.get(key, key)) for key in keys)
 
 
 @lru_cache(maxsize=128)
-def tiles(answer: Answer, organization: Organization) -> str:
-    """The only row of a report as a list of terms and figures, in HTML."""
+def tiles(answer: Answer, organization: Organization, before: Answer | None = None) -> str:
+    """The only row of a report as a list of terms and figures, in HTML; with the change since `before`."""
     figures = answer.frame.iloc[0]
-    written = [(m.label, charts.amount(figures[m.column], m, organization)) for m in answer.measures]
-    parts = [f"<div class='tile'><dt>{escape(label)}</dt><dd>{escape(text)}</dd></div>" for label, text in written]
+    parts = [
+        f"<div class='tile'><dt>{escape(m.label)}</dt><dd>{escape(charts.amount(figures[m.column], m, organization))}"
+        f"</dd>{_change(figures[m.column], m, before)}</div>"
+        for m in answer.measures
+    ]
     return f"<style>{_TILES}</style><dl class='tiles'>{''.join(parts)}</dl>"
+
+
+def _change(value: Any, measure: Measure, before: Answer | None) -> str:
+    """How much more or less than a year earlier, as a share of it."""
+    if before is None or measure.column not in before.frame or measure.unit not in (Unit.MONEY, Unit.COUNT):
+        return ""
+    earlier = before.frame[measure.column].iloc[0]
+    if pd.isna(earlier) or pd.isna(value) or earlier <= 0:
+        return ""
+    change = float(value) / float(earlier) - 1
+    return f"<dd class='change'>{'▲' if change >= 0 else '▼'} {abs(change):.1%} in a year</dd>"
 
 
 @lru_cache(maxsize=128)

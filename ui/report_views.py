@@ -1,94 +1,162 @@
-"""The Reports page's parts: the question, the figures, the chart with its table, and the rows behind one figure."""
+"""The Reports page's parts: the period's figures, charts that filter each other, tables, and the rows of one figure."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any, Final
 
 import streamlit as st
 
+from clinic_core import reports as catalogue
 from clinic_core.clinic import Clinic
-from clinic_core.reports.measures import Measure, Unit
-from clinic_core.reports.periods import PERIOD, Grain, Span, days_of, grain_for
+from clinic_core.domain.access import Actor
+from clinic_core.reports.measures import Chart, Measure, Unit
+from clinic_core.reports.periods import PERIOD, Grain
 from clinic_core.services import reports
-from clinic_core.services.reports import SUMMARY, Answer, Figure, Question, Rows, View
-from ui import charts, downloads, report_tables, widgets
+from clinic_core.services.reports import SUMMARY, Answer, Figure, Question, Rows
+from ui import charts, downloads, report_exports, report_filters, report_tables, widgets
+from ui.charts import Extras
 from ui.report_tables import Names
 from ui.text import plain
 
-_URL: Final = "query-params"  # the question lives in the address, so that a view can be sent to a colleague
-_AUTO: Final = "Auto"
+_URL: Final = "query-params"
 _CHOSEN: Final = "reports.figure"
-_PILLS, _CHART, _TABLE = _PLACES = ("reports.pills", "reports.chart", "reports.table")
+_PILLS, _TABLE = _PLACES = ("reports.pills", "reports.table")
+_COMPARE: Final = ("Nothing", "A year earlier", "Target")
+_MONTHS_IN: Final = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
+_SHOWN: Final = 200
 
 
-def ask(clinic: Clinic) -> Question:
-    """Draw the filters and say what they ask."""
-    directory = clinic.directory()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        span = Span(st.selectbox("Days", [span.value for span in Span], key="report_days", bind=_URL, width=160))
-        start_on, end_on = _custom(clinic) if span is Span.CUSTOM else days_of(span, clinic.today())
-        steps = [_AUTO, *(grain.value.capitalize() for grain in Grain)]
-        step = st.selectbox("Steps", steps, key="report_steps", bind=_URL, width=110)
-        practitioners = {p.id: p.name for p in directory.practitioners.values()}
-        services = {s.id: s.name for s in directory.services.values()}
-        return Question(
-            start_on=start_on,
-            end_on=end_on,
-            grain=grain_for(start_on, end_on) if step == _AUTO else Grain(step.lower()),
-            practitioner_ids=_choose("Practitioners", practitioners, "report_practitioners"),
-            service_ids=_choose("Services", services, "report_services"),
-        )
-
-
-def choose_report() -> str:
-    """Draw the reports' names and return the file of the one that is chosen."""
-    titles = reports.titles()
+def choose_board(extra: Sequence[str] = ()) -> str:
+    """Draw the boards' names and return the chosen one."""
+    titles = [*catalogue.boards(), *extra]
     chosen = st.segmented_control(
-        "Report",
-        list(titles.values()),
-        default=next(iter(titles.values())),
-        required=True,
-        key="report",
-        bind=_URL,
-        label_visibility="collapsed",
+        "Report", titles, default=titles[0], required=True, key="report", bind=_URL, label_visibility="collapsed"
     )
-    return next(name for name, title in titles.items() if title == chosen)
+    return str(chosen)
 
 
-def chosen_figure(report: str) -> Figure | None:
-    """The figure whose rows are asked for, unless it belongs to a report that is not shown."""
-    figure = st.session_state.get(_CHOSEN)
-    return figure if isinstance(figure, Figure) and figure.report in (SUMMARY, report) else None
-
-
-def summary(clinic: Clinic, answer: Answer) -> None:
+def summary(clinic: Clinic, answer: Answer, before: Answer | None) -> None:
     """Draw the period's figures, and the way to the rows of each."""
-    st.html(report_tables.tiles(answer, clinic.organization()))
+    st.html(report_tables.tiles(answer, clinic.organization(), before))
     columns = {measure.label: measure.column for measure in answer.measures}
     key = _key(_PILLS)
     st.pills("Rows behind", list(columns), key=key, on_change=lambda: _pill_selected(key, columns))
+    if answer.because:
+        st.caption(plain(answer.because))
     with st.expander("What these figures count"):
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in _sentences(answer.basis)))
 
 
-def report(clinic: Clinic, answer: Answer) -> None:
-    """Draw a report's chart and its table; a bar or a cell that is selected opens its rows."""
+def board(clinic: Clinic, actor: Actor, question: Question, name: str) -> None:
+    """Draw one board: the summary, a chart of each of its reports, a table, and the rows behind a figure."""
+    names = catalogue.boards()[name]
+    compare = _compare() if name == "Revenue" else ""
+    answers = reports.dashboard(clinic, actor, question, names)
+    earlier = _earlier(clinic, actor, question, names[:1]) if compare == _COMPARE[1] else {}
+    summary(clinic, answers[SUMMARY], earlier.get(SUMMARY))
+    st.caption("Select a bar, or drag over a stretch of time: everything else follows. Select it again to let go.")
+    first, *others = [answers[report] for report in names]
+    _chart(
+        clinic, question, first, Extras(before=earlier.get(first.name), target_minor=_target(clinic, compare, first))
+    )
+    _side_by_side(clinic, question, others)
+    _table(clinic, question, [answers[report] for report in names])
+    _rows(clinic, actor, question, answers)
+
+
+def _compare() -> str:
+    return str(st.selectbox("Compare with", _COMPARE, key="report_compare", bind=_URL, width=160))
+
+
+def _earlier(clinic: Clinic, actor: Actor, question: Question, names: Sequence[str]) -> Mapping[str, Answer]:
+    """The same a year earlier, not further than today's day of the year, so that like is compared with like."""
+    if question.start_on is None and question.chosen_from is None:
+        return {}
+    return reports.dashboard(clinic, actor, reports.shifted(question, until=clinic.today()), names)
+
+
+def _target(clinic: Clinic, compare: str, answer: Answer) -> int:
+    """What the target asks of each period of a chart."""
+    months = _MONTHS_IN.get(answer.grain, 0)
+    return clinic.organization().monthly_target_minor * months if compare == _COMPARE[2] and answer.key == PERIOD else 0
+
+
+def _side_by_side(clinic: Clinic, question: Question, answers: Sequence[Answer]) -> None:
+    """Charts two abreast, below each other on a phone."""
+    for place in range(0, len(answers), 2):
+        for column, answer in zip(st.columns(2), answers[place : place + 2], strict=False):
+            with column, st.container(border=True):
+                _chart(clinic, question, answer, Extras())
+
+
+def _chart(clinic: Clinic, question: Question, answer: Answer, extras: Extras) -> None:
+    st.markdown(f"**{plain(answer.title)}**", help=plain(answer.basis))
     if not answer.measures:
-        widgets.nothing_here(
-            "Money comes in for whole invoices. Take the services out of the filter to see it.", "tune"
-        )
+        st.caption(plain(answer.because) or "This selection has no such figure.")
         return
-    if answer.frame.empty:
+    if answer.frame.empty or answer.chart is Chart.NONE:
         widgets.nothing_here("Nothing was recorded on these days. Choose other days, or fewer filters.", "bar_chart")
         return
-    st.caption(plain(answer.basis))
     names, organization = report_tables.names_of(clinic), clinic.organization()
     labels = report_tables.labels_of(answer, names)
     values = tuple(answer.frame[answer.key])
-    _chart(answer, charts.figure(answer, labels, organization), values)
+    extras = Extras(_chosen_places(question, answer, values), extras.before, extras.target_minor)
+    figure = charts.figure(answer, labels, organization, extras)
+    measures = charts.drawn(answer)
+    key = f"reports.chart.{answer.name}.{st.session_state.get(_turn(answer.name), 0)}"
+    st.plotly_chart(
+        figure,
+        key=key,
+        on_select=lambda: _selected(clinic, key, answer, values),
+        selection_mode=("points", "box") if answer.key == PERIOD else "points",
+        config=charts.CONFIG,
+        alt=f"{answer.title}: {', '.join(measure.label for measure in measures)}. The table below has the numbers.",
+    )
+
+
+def _turn(name: str) -> str:
+    return f"reports.turn.{name}"
+
+
+def _chosen_places(question: Question, answer: Answer, values: Sequence[Any]) -> frozenset[int]:
+    """Which rows of a report are selected; none when all count."""
+    if answer.key == PERIOD:
+        if question.chosen_from is None or question.chosen_to is None:
+            return frozenset()
+        return frozenset(
+            place for place, day in enumerate(values) if question.chosen_from <= day.date() <= question.chosen_to
+        )
+    field = next((d.field for d in report_filters.DIMENSIONS if d.key == answer.key), "")
+    chosen = getattr(question, field) if field else frozenset()
+    return frozenset(place for place, value in enumerate(values) if value in chosen)
+
+
+def _selected(clinic: Clinic, key: str, answer: Answer, values: Sequence[Any]) -> None:
+    """A bar or a stretch of time was selected: change the filter that stands for it."""
+    points = st.session_state[key].selection.points
+    places = sorted({int(p["point_index"]) for p in points if 0 <= int(p.get("point_index", -1)) < len(values)})
+    turn = _turn(answer.name)
+    st.session_state[turn] = st.session_state.get(turn, 0) + 1  # the chart's own marking goes: the filter shows it
+    if not places:
+        return
+    if answer.key == PERIOD:
+        report_filters.choose_days(values[places[0]], values[places[-1]], answer.grain)
+    else:
+        report_filters.toggle(clinic, answer.key, values[places[0]])
+
+
+def _table(clinic: Clinic, question: Question, answers: Sequence[Answer]) -> None:
+    """One report's figures as a table, with its exports; a number that is selected opens its rows."""
+    titles = {answer.title: answer for answer in answers if answer.measures and not answer.frame.empty}
+    if not titles:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        title = st.selectbox("Table of", list(titles), key="report_table", width=220)
+        answer = titles[str(title)]
+        report_exports.buttons(clinic, question, answer)
+    names, organization = report_tables.names_of(clinic), clinic.organization()
+    values = tuple(answer.frame[answer.key])
     key = _key(_TABLE, answer.name)
     st.dataframe(
         report_tables.figures(answer, names, organization.currency),
@@ -99,22 +167,27 @@ def report(clinic: Clinic, answer: Answer) -> None:
         selection_mode="single-cell",
         on_select=lambda: _cell_selected(key, answer, values),
     )
+    st.caption(plain(answer.basis))
 
 
-def rows(clinic: Clinic, question: Question, view: View) -> None:
-    """Draw the rows behind the figure that was chosen, and offer all of them as CSV."""
-    figure, found = st.session_state.get(_CHOSEN), view.rows
-    if found is None or not isinstance(figure, Figure):
-        st.caption("Select a bar or a number in the table to see the rows it is made of.")
+def _rows(clinic: Clinic, actor: Actor, question: Question, answers: Mapping[str, Answer]) -> None:
+    """Draw the rows behind the figure that was chosen, and offer all of them as files."""
+    figure = st.session_state.get(_CHOSEN)
+    if not isinstance(figure, Figure) or figure.report not in answers:
+        st.caption("Select a number in the table, or one of *Rows behind*, to see the rows it is made of.")
         return
-    answer = view.summary if figure.report == SUMMARY else view.answer
+    answer = answers[figure.report]
+    asked = question if figure.value is None else answer.question
+    if figure.column not in {measure.column for measure in answer.measures}:
+        return
+    found = reports.rows(clinic, actor, asked, figure, most=_SHOWN)
     names, organization = report_tables.names_of(clinic), clinic.organization()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"#### {plain(_title(answer, figure, found.measure, names))}", width="content")
         downloads.button(
             "CSV",
             clinic,
-            lambda at, actor: reports.export_rows(at, actor, question, figure),
+            lambda at, who: reports.export_rows(at, who, asked, figure),
             file_name=f"{figure.report}-{figure.column.removesuffix('_minor')}.csv",
             mime=downloads.CSV,
             key="reports.csv",
@@ -127,53 +200,6 @@ def rows(clinic: Clinic, question: Question, view: View) -> None:
         height=min(38 + 35 * max(len(found.frame), 1), 420),
         key="reports.rows",
     )
-
-
-def _chart(answer: Answer, figure: Any, values: Sequence[Any]) -> None:
-    key = _key(_CHART, answer.name)
-    measures = charts.drawn(answer)
-    columns = tuple(measure.column for measure in measures)
-    st.plotly_chart(
-        figure,
-        key=key,
-        on_select=lambda: _bar_selected(key, answer.name, columns, values),
-        selection_mode="points",
-        config=charts.CONFIG,
-        alt=f"{answer.title}: {', '.join(measure.label for measure in measures)}. The table below has the numbers.",
-    )
-
-
-def _custom(clinic: Clinic) -> tuple[date, date]:
-    """The days from the first to the last one that are picked; one day while only one is."""
-    start_on, end_on = days_of(Span.THIS_MONTH, clinic.today())
-    days = st.date_input(
-        "From – to",
-        (start_on, end_on),
-        key="report_dates",
-        bind=_URL,
-        width=230,
-        format=widgets.date_format(clinic.organization()),
-    )
-    picked = [day for day in days if isinstance(day, date)] if isinstance(days, tuple) else [days]
-    kept = [day for day in picked if isinstance(day, date)] or [clinic.today()]
-    return kept[0], kept[-1]
-
-
-def _choose(label: str, names: Mapping[str, str], key: str) -> frozenset[str]:
-    """Ids of what is chosen by name; none means all."""
-    shown = _told_apart(names)
-    chosen = st.multiselect(label, list(shown), key=key, bind=_URL, placeholder="All")
-    return frozenset(shown[name] for name in chosen)
-
-
-def _told_apart(names: Mapping[str, str]) -> dict[str, str]:
-    """Name -> id; the second of two that share a name gets a number."""
-    seen: Counter[str] = Counter()
-    shown: dict[str, str] = {}
-    for known, name in names.items():
-        seen[name] += 1
-        shown[name if seen[name] == 1 else f"{name} ({seen[name]})"] = known
-    return shown
 
 
 def _key(place: str, name: str = "") -> str:
@@ -192,14 +218,6 @@ def _show(figure: Figure | None, selected_in: str) -> None:
 def _pill_selected(key: str, columns: Mapping[str, str]) -> None:
     column = columns.get(st.session_state[key] or "")
     _show(None if column is None else Figure(SUMMARY, column), _PILLS)
-
-
-def _bar_selected(key: str, name: str, columns: Sequence[str], values: Sequence[Any]) -> None:
-    """A bar was selected, or the selection was taken back."""
-    points = st.session_state[key].selection.points
-    curve, place = (points[0]["curve_number"], points[0]["point_index"]) if points else (-1, -1)
-    known = 0 <= curve < len(columns) and 0 <= place < len(values)  # what a browser sends is not to be trusted
-    _show(Figure(name, columns[curve], values[place]) if known else None, _CHART)
 
 
 def _cell_selected(key: str, answer: Answer, values: Sequence[Any]) -> None:

@@ -54,6 +54,7 @@ __all__ = [
     "answer",
     "dashboard",
     "export_rows",
+    "for_export",
     "rows",
     "selected",
     "shifted",
@@ -220,7 +221,7 @@ def export_rows(clinic: Clinic, actor: Actor, question: Question, figure: Figure
     found = _Asked(clinic, question).rows_of(figure)
     record_id = f"{figure.report}.{figure.column}"
     clinic.audit.record(actor, "report.export", record_id, rows=str(found.count), days=_days(question))
-    return export.to_csv(_for_export(clinic, found.frame))
+    return export.to_csv(for_export(clinic, found.frame))
 
 
 class _Asked:
@@ -344,7 +345,7 @@ def _with_patients(clinic: Clinic, frame: pd.DataFrame) -> pd.DataFrame:
     return numbered.reset_index(drop=True)
 
 
-def _for_export(clinic: Clinic, frame: pd.DataFrame) -> pd.DataFrame:
+def for_export(clinic: Clinic, frame: pd.DataFrame) -> pd.DataFrame:
     """Names of practitioners and services instead of ids, amounts in the clinic's currency instead of minor units."""
     directory, currency = clinic.directory(), clinic.organization().currency
     names: Mapping[str, Mapping[str, str]] = {

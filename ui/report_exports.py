@@ -1,0 +1,82 @@
+"""A report as a file: CSV, workbook and PDF. The picture of a chart is under its camera."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+import streamlit as st
+
+from clinic_core.clinic import Clinic
+from clinic_core.documents.style import Column
+from clinic_core.domain.access import Actor
+from clinic_core.services import report_files
+from clinic_core.services.reports import Answer, Question
+from ui import downloads, report_filters
+
+_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def buttons(clinic: Clinic, question: Question, answer: Answer) -> None:
+    """Draw the way to each kind of file of one report; `question` is what the page asks, with all selections."""
+    asked, name = answer.question, answer.name
+    said = report_filters.words(clinic, question)
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
+        downloads.button(
+            "CSV",
+            clinic,
+            lambda at, who: report_files.as_csv(at, who, asked, name),
+            file_name=f"{name}.csv",
+            mime=downloads.CSV,
+            key="reports.figures.csv",
+        )
+        downloads.button(
+            "Excel",
+            clinic,
+            lambda at, who: report_files.as_xlsx(at, who, asked, name, said),
+            file_name=f"{name}.xlsx",
+            mime=_XLSX,
+            key="reports.figures.xlsx",
+        )
+        downloads.button(
+            "PDF",
+            clinic,
+            lambda at, who: _pdf(at, who, asked, name, said),
+            file_name=f"{name}.pdf",
+            mime=downloads.PDF,
+            key="reports.figures.pdf",
+        )
+
+
+def _pdf(clinic: Clinic, actor: Actor, question: Question, name: str, said: list[str]) -> bytes:
+    from clinic_core.documents import report  # noqa: PLC0415 - loads fpdf2
+
+    made = report_files.table(clinic, actor, question, name)
+    profile = clinic.organization()
+    rows = [[_text(clinic, value) for value in row] for row in made.frame.itertuples(index=False)]
+    heads = [Column(str(head), 0, "RIGHT" if place else "LEFT") for place, head in enumerate(made.frame.columns)]
+    return report.render(
+        made.title,
+        made.basis,
+        _asked(question, said),
+        heads,
+        rows,
+        made_at=made.made_at,
+        locale=profile.locale,
+        author=profile.name,
+        time_zone=profile.time_zone,
+    )
+
+
+def _asked(question: Question, said: list[str]) -> str:
+    days = f"{question.start_on or 'the beginning'} to {question.end_on or 'today'}"
+    as_of = f", as of the end of {question.as_of}" if question.as_of else ""
+    return f"{days}{as_of}" + (f"; only {' · '.join(said)}" if said else "")
+
+
+def _text(clinic: Clinic, value: Any) -> str:
+    if isinstance(value, Decimal):
+        return clinic.money(int(value.scaleb(-value.as_tuple().exponent)))  # type: ignore[operator]
+    if isinstance(value, float):
+        return f"{value:.1%}" if value == value else "–"  # noqa: PLR0124 - NaN is unlike itself
+    return f"{value:%d %b %Y}" if hasattr(value, "strftime") else str(value)
