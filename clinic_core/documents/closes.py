@@ -1,0 +1,223 @@
+"""The papers that close a till and a day (the "Z report"), on A4, from what was stored when they were closed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from clinic_core.documents import labels, table, words
+from clinic_core.documents.style import ALARM, INK, Column
+from clinic_core.domain.money import format_minor
+from clinic_core.domain.statements import DayClose, TillClose, TillCount
+
+if TYPE_CHECKING:
+    from clinic_core.documents.labels import Labels
+    from clinic_core.documents.sheet import Sheet
+
+_GAP: Final = 10.0  # mm between the two halves of a till
+_HEAD: Final = 28.0  # mm of a till above its two halves
+Close = DayClose | TillClose
+
+
+def till(close: TillClose) -> bytes:
+    """The PDF of one closed till."""
+    said = labels.of(close.locale)
+    sheet = _sheet(close, said.till_close, close.number, said)
+    _till(sheet, close, close.till)
+    sheet.ln(2)
+    sheet.signatures([said.signature_counted, said.signature_received])
+    return sheet.finished()
+
+
+def day(close: DayClose) -> bytes:
+    """The PDF of one closed day."""
+    said = labels.of(close.locale)
+    sheet = _sheet(close, said.day_close, words.day(close.day, close.locale), said)
+    _about(sheet, close)
+    _methods(sheet, close)
+    _invoices(sheet, close)
+    _tills(sheet, close)
+    for count in close.tills:
+        sheet.ln(6)
+        if sheet.will_page_break(_till_height(count)):
+            sheet.add_page()
+        sheet.rule(after=5)
+        _till(sheet, close, count)
+    sheet.signatures([said.closed_by, said.signature_received])
+    return sheet.finished()
+
+
+def _sheet(close: Close, title: str, number: str, said: Labels) -> Sheet:
+    from clinic_core.documents.sheet import Sheet  # noqa: PLC0415 - loads fpdf2
+
+    made_at = close.closed_at if isinstance(close, DayClose) else close.till.closed_at
+    sheet = Sheet(paper="A4", title=f"{title} {number}", author=close.issuer.name, created_at=made_at, labels=said)
+    sheet.letterhead(close.issuer, title, number)
+    return sheet
+
+
+# -- a day ---------------------------------------------------------------------------------------------------------
+
+
+def _about(sheet: Sheet, close: DayClose) -> None:
+    said = sheet.labels
+    entries = f"{close.first_entry} – {close.last_entry}" if close.first_entry else said.nothing
+    facts = [
+        (said.date, words.long_day(close.day, close.locale)),
+        (said.opened, words.moment(close.opened_at, close.time_zone, close.locale) if close.opened_at else ""),
+        (said.closed, words.moment(close.closed_at, close.time_zone, close.locale)),
+        (said.closed_by, close.by),
+        (said.entries, entries),
+    ]
+    sheet.facts(facts, width=sheet.epw, label=0.2)
+    sheet.ln(5)
+
+
+def _methods(sheet: Sheet, close: DayClose) -> None:
+    said = sheet.labels
+    sheet.heading(said.money, keep=30)
+    columns = (
+        Column(said.method, 60),
+        Column(said.taken, 38, "RIGHT"),
+        Column(said.given_back, 38, "RIGHT"),
+        Column(said.net, 38, "RIGHT"),
+    )
+    rows = [
+        [said.methods[total.method], *_moneys(close, [total.taken_minor, -total.refunded_minor, total.net_minor])]
+        for total in close.methods
+    ]
+    sums = [close.taken_minor, -close.refunded_minor, close.taken_minor - close.refunded_minor]
+    table.draw(sheet, columns, rows, totals=[said.total, *_moneys(close, sums)])
+    sheet.ln(5)
+
+
+def _invoices(sheet: Sheet, close: DayClose) -> None:
+    said = sheet.labels
+    sheet.heading(said.invoices_and_credit, keep=40)
+    rows = [
+        (said.issued.format(count=close.invoices), close.billed_minor),
+        (said.tax_in_it, close.billed_tax_minor),
+        (said.cancelled.format(count=close.cancelled), -close.cancelled_minor),
+        (said.credit_notes.format(count=close.credit_notes), -close.credited_minor),
+        (said.written_off, -close.written_off_minor),
+        (said.deposits_taken, close.deposits_taken_minor),
+        (said.deposits_returned, -close.deposits_returned_minor),
+        (said.credit_applied, close.credit_applied_minor),
+    ]
+    columns = (Column("", 136), Column(said.amount, 38, "RIGHT"))
+    table.draw(sheet, columns, [[label, _money(close, amount)] for label, amount in rows])
+    sheet.ln(5)
+
+
+def _tills(sheet: Sheet, close: DayClose) -> None:
+    said = sheet.labels
+    if not close.tills:
+        return
+    sheet.heading(said.tills, keep=30)
+    columns = (
+        Column(said.till, 52),
+        Column(said.expected, 30, "RIGHT"),
+        Column(said.counted, 30, "RIGHT"),
+        Column(said.variance, 30, "RIGHT"),
+        Column(said.handed_over, 32, "RIGHT"),
+    )
+    rows = [[_name(count), *_moneys(close, _figures(count))] for count in close.tills]
+    sums = [sum(column) for column in zip(*map(_figures, close.tills), strict=True)]
+    table.draw(sheet, columns, rows, totals=[said.total, *_moneys(close, sums)])
+
+
+def _figures(count: TillCount) -> list[int]:
+    return [count.expected_minor, count.counted_minor, count.variance_minor, count.handed_over_minor]
+
+
+# -- a till --------------------------------------------------------------------------------------------------------
+
+
+def _till(sheet: Sheet, close: Close, count: TillCount) -> None:
+    """What should be in the till on the left, what was counted on the right, the variance below both."""
+    said = sheet.labels
+    sheet.heading(f"{said.till_of} {_name(count)}")
+    facts = [
+        (said.opened, words.moment(count.opened_at, close.time_zone, close.locale)),
+        (said.closed, words.moment(count.closed_at, close.time_zone, close.locale)),
+        (said.closed_by, count.closed_by),
+    ]
+    sheet.facts(facts, width=sheet.epw, label=0.2)
+    sheet.ln(3)
+    _sides(sheet, close, count)
+    _outcome(sheet, close, count)
+
+
+def _sides(sheet: Sheet, close: Close, count: TillCount) -> None:
+    """Side by side, or one below the other when there are too many movements for that."""
+    half, top = (sheet.epw - _GAP) / 2, sheet.y
+    is_long = sheet.will_page_break(_till_height(count) - _HEAD)
+    _expected(sheet, close, count, width=sheet.epw if is_long else half)
+    bottom = sheet.y
+    if is_long:
+        sheet.ln(4)
+    else:
+        sheet.set_xy(sheet.l_margin + half + _GAP, top)
+    _counted(sheet, close, count, width=half)
+    sheet.set_xy(sheet.l_margin, sheet.y if is_long else max(bottom, sheet.y))
+    sheet.ln(3)
+
+
+def _expected(sheet: Sheet, close: Close, count: TillCount, *, width: float) -> None:
+    said = sheet.labels
+    rows = [
+        [said.opening_float, _money(close, count.opening_minor)],
+        [said.cash_taken, _money(close, count.cash_in_minor)],
+        [said.cash_given_back, _money(close, -count.cash_out_minor)],
+        *([move.reason or said.movements, _money(close, move.amount_minor)] for move in count.moves),
+    ]
+    columns = (Column(said.expected, 50), Column(said.amount, 32, "RIGHT"))
+    table.draw(sheet, columns, rows, totals=[said.expected, _money(close, count.expected_minor)], width=width)
+
+
+def _counted(sheet: Sheet, close: Close, count: TillCount, *, width: float) -> None:
+    said = sheet.labels
+    rows = [
+        [_money(close, worth), words.count(pieces, close.locale), _money(close, worth * pieces)]
+        for worth, pieces in count.counted
+    ]
+    columns = (
+        Column(said.denomination, 30, "RIGHT"),
+        Column(said.pieces, 18, "RIGHT"),
+        Column(said.amount, 34, "RIGHT"),
+    )
+    totals = [said.counted, "", _money(close, count.counted_minor)]
+    table.draw(sheet, columns, rows, totals=totals, width=width)
+
+
+def _outcome(sheet: Sheet, close: Close, count: TillCount) -> None:
+    said, variance = sheet.labels, count.variance_minor
+    sheet.pen(13, bold=True, color=ALARM if variance else INK)
+    label = said.variance_none if not variance else said.variance_missing if variance < 0 else said.variance_over
+    sheet.line_of(f"{label}: {_money(close, abs(variance))}" if variance else label)
+    sheet.ln(1)
+    left = count.counted_minor - count.handed_over_minor
+    handed = said.handed_to.format(name=count.handed_to) if count.handed_to else said.handed_over
+    facts = [
+        (said.reason, count.reason if variance else ""),
+        (handed, _money(close, count.handed_over_minor)),
+        (said.left_in_till, _money(close, left)),
+    ]
+    sheet.facts(facts, width=sheet.epw, label=0.35)
+
+
+def _till_height(count: TillCount) -> float:
+    """About how much room a till's part takes, in mm."""
+    return 62 + 7.2 * max(len(count.moves) + 3, len(count.counted))
+
+
+def _name(count: TillCount) -> str:
+    return f"{count.name} ({count.username})" if count.name else count.username
+
+
+def _moneys(close: Close, amounts: Sequence[int]) -> list[str]:
+    return [_money(close, amount) for amount in amounts]
+
+
+def _money(close: Close, amount_minor: int) -> str:
+    return format_minor(amount_minor, close.currency, close.locale)
