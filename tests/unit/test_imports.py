@@ -36,7 +36,9 @@ LAYERS = (
     Layer("clinic_core.errors", ()),
     Layer("clinic_core.domain", ("clinic_core.domain", "clinic_core.errors"), ("anyascii", "babel", "phonenumbers")),
     Layer(
-        "clinic_core.reports", ("clinic_core.reports", "clinic_core.domain", "clinic_core.errors"), ("numpy", "pandas")
+        "clinic_core.reports",
+        ("clinic_core.reports", "clinic_core.domain", "clinic_core.errors"),
+        ("numpy", "pandas", "xlsxwriter"),
     ),
     Layer(
         "clinic_core.documents",
