@@ -25,7 +25,7 @@ from clinic_core.domain.appointments import (
 from clinic_core.domain.billing import InvoiceStatus
 from clinic_core.domain.people import Patient
 from clinic_core.errors import Conflict, IllegalTransition, NotFound, SlotTaken
-from clinic_core.services import free_times
+from clinic_core.services import fees, free_times
 
 _MOVABLE: Final = frozenset({S.BOOKED, S.ARRIVED})
 _KEPT_DAYS: Final = 1  # for so long the holds of a visit that is over stay: a missed one may still come late
@@ -138,8 +138,10 @@ def move(
 
 
 def cancel(clinic: Clinic, actor: Actor, before: Appointment, reason: CancelReason, note: str = "") -> Appointment:
-    """Cancel a visit that has not begun; its time is free at once."""
-    return _become(clinic, actor, "appointment.cancel", before, S.CANCELLED, cancel_reason=reason, note=note)
+    """Cancel a visit that has not begun; its time is free at once. Late, by the clinic's policy, drafts its fee."""
+    saved = _become(clinic, actor, "appointment.cancel", before, S.CANCELLED, cancel_reason=reason, note=note)
+    fees.draft(clinic, actor, saved)
+    return saved
 
 
 def arrive(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
@@ -155,7 +157,10 @@ def arrive(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
             f"This visit is on {free_times.spoken_day(before.day)}, not today. "
             + ("Book a new one for today." if late else "Move it to today if the patient is here now.")
         )
-    return _become(clinic, actor, "appointment.arrive", before, S.ARRIVED)
+    saved = _become(clinic, actor, "appointment.arrive", before, S.ARRIVED)
+    if before.status is S.NOSHOW:
+        fees.take_back(clinic, actor, before)
+    return saved
 
 
 def undo_arrival(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
@@ -169,14 +174,16 @@ def check_in(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
 
 
 def mark_noshow(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
-    """The patient did not come: once the start has passed. The time is free at once."""
+    """The patient did not come: once the start has passed. The time is free at once, and the policy's fee drafted."""
     access.require(actor, "appointment.noshow", practitioner_id=before.practitioner_id)
     if clinic.now() < before.start:
         raise IllegalTransition(
             f"This visit starts at {clinic.local(before.start):%H:%M} on {free_times.spoken_day(before.day)}; "
             "until then nobody can have missed it. Cancel it instead."
         )
-    return _become(clinic, actor, "appointment.noshow", before, S.NOSHOW)
+    saved = _become(clinic, actor, "appointment.noshow", before, S.NOSHOW)
+    fees.draft(clinic, actor, saved)
+    return saved
 
 
 def fulfil(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:

@@ -16,14 +16,14 @@ from clinic_core.domain import access, billing, settling
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
 from clinic_core.domain.billing import Invoice, InvoiceStatus, LineItem, Party, Payment, PaymentMethod, PayTo
-from clinic_core.domain.encounters import ChargeItem, Encounter, EncounterStatus
 from clinic_core.domain.ids import derived_id
 from clinic_core.domain.journal import Entry, invoice_account
 from clinic_core.domain.organization import Organization
+from clinic_core.domain.payers import Payer
 from clinic_core.domain.people import Patient
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import Conflict, IllegalTransition, InvalidInput, NotFound
-from clinic_core.services import ledger
+from clinic_core.services import charging, ledger
 from clinic_core.services.ledger import Books
 
 MOST_SHOWN: Final = 50
@@ -67,11 +67,13 @@ def draft_for_visit(clinic: Clinic, actor: Actor, appointment_id: str) -> Invoic
         return made
     if visit.status is not AppointmentStatus.FULFILLED:
         raise IllegalTransition(f"This visit is {visit.status}. It can be billed once the doctor has finished it.")
-    lines = _lines_of_visit(clinic, visit, clinic.encounters.find(visit.id))
-    wanted = _draft(clinic, invoice_id, visit.patient_id, visit.practitioner_id, lines)
-    draft = clinic.invoices.add(
-        replace(wanted, appointment_id=visit.id, visited_on=visit.day, location_id=visit.room_id)
+    payer = charging.default_payer(clinic, clinic.patients.get(visit.patient_id))
+    note = clinic.encounters.find(visit.id)
+    lines = charging.lines_of_visit(
+        clinic, actor, visit, note, invoice_id=invoice_id, payer_id=payer.id if payer else None
     )
+    wanted = _draft(clinic, invoice_id, visit.patient_id, visit.practitioner_id, lines, payer=payer)
+    draft = clinic.invoices.add(_of_visit(wanted, visit, appointment_id=visit.id))
     _record(clinic, actor, "invoice.draft_from_visit", draft)
     return draft
 
@@ -81,8 +83,17 @@ def new_draft(clinic: Clinic, actor: Actor, *, invoice_id: str, patient_id: str,
     access.require(actor, "invoice.write")
     if practitioner_id not in clinic.directory().practitioners:
         raise NotFound("This practitioner does not exist. Choose one of the list.")
-    clinic.patients.get(patient_id)
-    draft = clinic.invoices.add(_draft(clinic, invoice_id, patient_id, practitioner_id, ()))
+    payer = charging.default_payer(clinic, clinic.patients.get(patient_id))
+    draft = clinic.invoices.add(_draft(clinic, invoice_id, patient_id, practitioner_id, (), payer=payer))
+    _record(clinic, actor, "invoice.write", draft)
+    return draft
+
+
+def draft_fee(clinic: Clinic, actor: Actor, visit: Appointment, line: LineItem, *, invoice_id: str) -> Invoice:
+    """The draft of a fee for a visit that did not happen; the same id again is the draft that was made first."""
+    access.require(actor, "invoice.write")
+    wanted = _draft(clinic, invoice_id, visit.patient_id, visit.practitioner_id, (line,))
+    draft = clinic.invoices.add(_of_visit(wanted, visit, appointment_id=None))  # the visit may still get its own bill
     _record(clinic, actor, "invoice.write", draft)
     return draft
 
@@ -93,9 +104,18 @@ def bill_again(clinic: Clinic, actor: Actor, cancelled: Invoice) -> Invoice:
     if cancelled.status is not InvoiceStatus.CANCELLED:
         raise IllegalTransition("This invoice is not cancelled, so there is nothing to bill again.")
     invoice_id = derived_id("invoice", cancelled.id)
-    wanted = _draft(clinic, invoice_id, cancelled.patient_id, cancelled.practitioner_id, cancelled.lines)
-    wanted = replace(wanted, appointment_id=cancelled.appointment_id, visited_on=cancelled.visited_on)
-    draft = clinic.invoices.add(wanted)
+    lines = charging.lines_again(clinic, actor, cancelled, invoice_id=invoice_id)
+    wanted = _draft(clinic, invoice_id, cancelled.patient_id, cancelled.practitioner_id, lines)
+    wanted = replace(
+        wanted,
+        appointment_id=cancelled.appointment_id,
+        visited_on=cancelled.visited_on,
+        location_id=cancelled.location_id,
+        payer_id=cancelled.payer_id,
+        payer_basis_points=cancelled.payer_basis_points,
+        payer_share_minor=cancelled.payer_share_minor,
+    )
+    draft = clinic.invoices.add(_priced(wanted, clinic.organization()))
     _record(clinic, actor, "invoice.write", draft)
     return draft
 
@@ -167,6 +187,7 @@ def set_lines(
     billing.check_lines(lines)
     kept = tuple(lines) if discount_minor is None else billing.spread_discount(lines, discount_minor)
     after = clinic.invoices.change(before, _priced(replace(before, lines=kept), clinic.organization()))
+    charging.settle_sessions(clinic, actor, after)
     _record(clinic, actor, "invoice.write", after)
     return after
 
@@ -278,9 +299,11 @@ def cancel(clinic: Clinic, actor: Actor, before: Invoice, reason: str) -> Invoic
     billing.require_cancellable(before)
     if before.status is InvoiceStatus.CANCELLED:
         return clinic.invoices.get(before.id)
+    charging.require_unused(clinic, before)
     after = (
         _cancelled_draft(clinic, before, why) if before.issued_at is None else _taken_back(clinic, actor, before, why)
     )
+    charging.settle_sessions(clinic, actor, after)
     _record(clinic, actor, "invoice.cancel", after)
     return after
 
@@ -320,8 +343,18 @@ def _cancel_action(invoice: Invoice) -> str:
     return "invoice.write" if own else "invoice.cancel"
 
 
+def _of_visit(draft: Invoice, visit: Appointment, *, appointment_id: str | None) -> Invoice:
+    return replace(draft, appointment_id=appointment_id, visited_on=visit.day, location_id=visit.room_id)
+
+
 def _draft(
-    clinic: Clinic, invoice_id: str, patient_id: str, practitioner_id: str, lines: tuple[LineItem, ...]
+    clinic: Clinic,
+    invoice_id: str,
+    patient_id: str,
+    practitioner_id: str,
+    lines: tuple[LineItem, ...],
+    *,
+    payer: Payer | None = None,
 ) -> Invoice:
     profile = clinic.organization()
     blank = Invoice(
@@ -331,6 +364,8 @@ def _draft(
         currency=profile.currency,
         tax_rule=profile.tax_rule,
         lines=lines,
+        payer_id=payer.id if payer else None,
+        payer_basis_points=payer.share_basis_points if payer else None,
         drafted_at=clinic.now(),
         drafted_on=clinic.today(),
     )
@@ -348,17 +383,6 @@ def _priced(invoice: Invoice, profile: Organization) -> Invoice:
         total_minor=billing.totals(invoice.lines, profile.tax_rule).total_minor,
     )
     return replace(priced, payer_share_minor=billing.share_of(priced))
-
-
-def _lines_of_visit(clinic: Clinic, visit: Appointment, note: Encounter | None) -> tuple[LineItem, ...]:
-    finished = note is not None and note.status is EncounterStatus.FINISHED
-    charges = note.charges if note is not None and finished else (ChargeItem(service_id=visit.service_id),)
-    services = clinic.directory().services
-    if any(charge.service_id not in services for charge in charges):
-        raise NotFound("A service of this visit is not in the catalogue. Add it in Settings, then bill the visit.")
-    lines = tuple(billing.line_for(services[charge.service_id], charge.quantity) for charge in charges)
-    billing.check_lines(lines)
-    return lines
 
 
 def _snapshot(clinic: Clinic, actor: Actor, before: Invoice) -> Invoice:

@@ -98,8 +98,10 @@ NOBODY_ASKS = {
 }
 # Parts of services that no page or command calls.
 PARTS = {
+    "charging",
     "fact_memory",
     "fact_tables",
+    "fees",
     "free_times",
     "import_files",
     "import_payments",
