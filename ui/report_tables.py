@@ -18,8 +18,20 @@ import streamlit as st
 from clinic_core.clinic import Clinic
 from clinic_core.domain import money
 from clinic_core.domain.organization import Organization
-from clinic_core.reports.measures import HOUR, LOCATION, METHOD, PAYER, PRACTITIONER, SERVICE, WEEKDAY, Measure, Unit
+from clinic_core.reports.measures import (
+    HOUR,
+    LOCATION,
+    METHOD,
+    PAYER,
+    PRACTITIONER,
+    RATE,
+    SERVICE,
+    WEEKDAY,
+    Measure,
+    Unit,
+)
 from clinic_core.reports.periods import PERIOD
+from clinic_core.services import report_files
 from clinic_core.services.reports import Answer, Rows
 from ui import charts, report_filters, widgets
 
@@ -36,6 +48,7 @@ _HEADS: Final = {
     LOCATION: "Room",
     WEEKDAY: "Weekday",
     HOUR: "Hour",
+    RATE: "Rate of tax",
     "status": "Status",
     "due_minor": "Due",
     "total_minor": "Total",
@@ -101,7 +114,7 @@ def labels_of(answer: Answer, names: Names) -> tuple[str, ...]:
     if answer.key == PERIOD:
         return tuple(charts.period_text(day, answer.grain) for day in keys)
     known = names.of(answer.key)
-    return tuple(str(known.get(key, key)) for key in keys)
+    return tuple(str(report_files.label_of(answer.key, key, known)) for key in keys)
 
 
 @lru_cache(maxsize=128)

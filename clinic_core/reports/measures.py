@@ -24,6 +24,7 @@ PAYER: Final = "payer_id"
 LOCATION: Final = "location_id"
 WEEKDAY: Final = "weekday"
 HOUR: Final = "hour"
+RATE: Final = "basis_points"
 
 SEEN: Final = ("fulfilled",)
 MISSED: Final = ("noshow",)
@@ -34,6 +35,10 @@ BILLED_BASIS: Final = (
     "Billed: invoices with tax, by the day they were issued; a cancelled one is taken back on the day it was cancelled."
 )
 COLLECTED_BASIS: Final = "Collected: payments, by the day they were received."
+TAX_BASIS: Final = (
+    "Net and tax: lines of invoices, by the day they were issued; what was cancelled or credited is taken back on the "
+    "day that happened, with its tax."
+)
 VISITS_BASIS: Final = "Visits: by the day of the visit, whenever they were booked."
 NOSHOW_BASIS: Final = (
     "No-show rate: of the visits whose patient was seen or did not come, the share that did not come. "

@@ -15,7 +15,18 @@ from clinic_core.domain import access, money
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import PaymentMethod
 from clinic_core.reports import export, workbook
-from clinic_core.reports.measures import HOUR, LOCATION, METHOD, PAYER, PRACTITIONER, SERVICE, WEEKDAY, Measure, Unit
+from clinic_core.reports.measures import (
+    HOUR,
+    LOCATION,
+    METHOD,
+    PAYER,
+    PRACTITIONER,
+    RATE,
+    SERVICE,
+    WEEKDAY,
+    Measure,
+    Unit,
+)
 from clinic_core.reports.periods import PERIOD
 from clinic_core.services import reports
 from clinic_core.services.reports import Answer, Figure, Question
@@ -30,6 +41,7 @@ _HEADS: Final = {
     LOCATION: "Room",
     WEEKDAY: "Weekday",
     HOUR: "Hour",
+    RATE: "Rate of tax",
 }
 
 
@@ -94,11 +106,16 @@ def names_of(clinic: Clinic, key: str) -> Mapping[Any, str]:
     return known[key]() if key in known else {}
 
 
+def label_of(key: str, value: Any, names: Mapping[Any, str]) -> Any:
+    """What a value of a key column is called, beside the names that `names_of` gives: rates are written in percent."""
+    return f"{money.show_percent(int(value))} %" if key == RATE else names.get(value, value)
+
+
 def _written(clinic: Clinic, found: Answer) -> pd.DataFrame:
     currency, names = clinic.organization().currency, names_of(clinic, found.key)
     columns: dict[str, Any] = {}
     if found.key:
-        columns[_HEADS.get(found.key, found.key)] = [names.get(value, value) for value in found.frame[found.key]]
+        columns[_HEADS.get(found.key, found.key)] = [label_of(found.key, v, names) for v in found.frame[found.key]]
     for measure in found.measures:
         values = found.frame[measure.column]
         head = f"{measure.label} ({currency})" if measure.unit is Unit.MONEY else measure.label
