@@ -77,6 +77,7 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     "account.deposit": _DESK,
     "account.apply": _DESK,
     "account.refund": frozenset({_M}),
+    "statement.read": _DESK,
     # figures
     "report.read": _FIGURES,
     "report.export": _FIGURES,

@@ -412,6 +412,7 @@ def test_import_ids(store: Invoices) -> None:
         {"open": "draft"},
         {"open": {"$gte": "owing:2026-01-01", "$lt": "owing;"}},
         {"payer_open": "payer-1"},
+        {"payer_id": "payer-1"},
         {"unposted": True},
     ],
     ids=",".join,

@@ -47,6 +47,7 @@ MATRIX = """
     account.deposit           . M R . .
     account.apply             . M R . .
     account.refund            . M . . .
+    statement.read            . M R . .
     report.read               A M . . .
     report.export             A M . . .
     planning.open             A M R . .
@@ -95,6 +96,7 @@ NOBODY_ASKS = {
     "sessions.sign_out",
     "sessions.sign_out_cookie",
     "sessions.touch",
+    "statements.ages",  # sums of what was read with leave
 }
 # Parts of services that no page or command calls.
 PARTS = {

@@ -1,0 +1,210 @@
+"""What payers owe, and one payment of a payer for several invoices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain import access, billing, payers, settling
+from clinic_core.domain.access import Actor
+from clinic_core.domain.billing import LARGEST_MINOR, Invoice, PaymentMethod
+from clinic_core.domain.journal import Book, Entry, invoice_account
+from clinic_core.domain.payers import Payer
+from clinic_core.domain.settling import Stamp
+from clinic_core.domain.statements import Age
+from clinic_core.errors import Conflict, InvalidInput, NotFound, OverPayment
+from clinic_core.services import ledger, statements
+from clinic_core.services.ledger import Books
+
+_TRIES: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debt:
+    """What a payer owes now. `late_minor` is what it should have paid by its own days of credit."""
+
+    payer: Payer
+    invoices: tuple[Invoice, ...]  # oldest first
+    owed_minor: int
+    late_minor: int
+    oldest_on: date
+    ageing: tuple[Age, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one payment of a payer paid of one invoice."""
+
+    invoice_id: str
+    label: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocated:
+    """Which invoices a payment of a payer paid, oldest first; `left_minor` found no invoice to pay."""
+
+    parts: tuple[Part, ...]
+    left_minor: int = 0
+
+    @property
+    def amount_minor(self) -> int:
+        """What was allocated."""
+        return sum(part.amount_minor for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Money:
+    """What is left of a payment to pay invoices with, and what the next entry is known by."""
+
+    stamp: Stamp
+    method: PaymentMethod
+    most_minor: int
+
+
+def owing(clinic: Clinic, actor: Actor) -> list[Debt]:
+    """The payers who owe money, the one who owes most first; one indexed query for each payer in the list."""
+    access.require(actor, "invoice.read")
+    clinic.audit.record_read(actor, "invoice.read", "payers")
+    debts = (_debt(clinic, payer) for payer in clinic.directory().payers.values())
+    return sorted((debt for debt in debts if debt is not None), key=lambda debt: (-debt.owed_minor, debt.payer.name))
+
+
+def owed_by(clinic: Clinic, actor: Actor, payer_id: str) -> Debt | None:
+    """What one payer owes; None when it is nothing. Raises NotFound."""
+    access.require(actor, "invoice.read")
+    clinic.audit.record_read(actor, "invoice.read", payer_id)
+    return _debt(clinic, _payer(clinic, payer_id))
+
+
+def take(
+    clinic: Clinic,
+    actor: Actor,
+    payer_id: str,
+    *,
+    key: str,
+    amount_minor: int,
+    method: PaymentMethod,
+    reference: str = "",
+) -> Allocated:
+    """Take one payment of a payer and let it pay its invoices, the oldest first.
+
+    Each invoice gets an entry of its own, whose key is made of `key` and its place. So the same key again finds what
+    was posted and goes on from there: repeating it after a crash completes the rest, and twice at once is once.
+    Raises OverPayment when the payer owes less, Conflict when the key took more.
+    """
+    access.require(actor, "payment.take")
+    payer, way = _payer(clinic, payer_id), PaymentMethod(method)
+    _require(key, amount_minor)
+    note = billing.clean_text(reference, field="reference")
+    parts = [_part(entry) for entry in _posted(clinic, payer.id, key)]
+    left = amount_minor - sum(part.amount_minor for part in parts)
+    if left < 0:
+        raise Conflict("This form took another amount already. Reload the page and look at what is open.")
+    _require_owed(clinic, payer, left)
+    while left > 0:
+        at = f"payer:{payer.id}:{key}:{len(parts) + 1}"
+        stamp = Stamp(key=at, day=clinic.today(), at=clinic.now(), by=actor.username, reference=note)
+        entry = _next(clinic, actor, payer, _Money(stamp=stamp, method=way, most_minor=left))
+        if entry is None:
+            break
+        parts.append(_part(entry))
+        left -= parts[-1].amount_minor
+    return Allocated(parts=tuple(parts), left_minor=left)
+
+
+def _require(key: str, amount_minor: int) -> None:
+    if not key:
+        raise InvalidInput("This form is stale. Reload the page and enter it again.")
+    if isinstance(amount_minor, bool) or not isinstance(amount_minor, int) or not 0 < amount_minor <= LARGEST_MINOR:
+        raise InvalidInput("Enter an amount above zero.", field="amount")
+
+
+def _require_owed(clinic: Clinic, payer: Payer, amount_minor: int) -> None:
+    owed = sum(invoice.payer_due_minor for invoice in clinic.invoices.of_payer(payer.id))
+    if amount_minor > owed:
+        raise OverPayment(f"This payer owes {clinic.money(owed)} in all. Enter that or less.")
+
+
+def _posted(clinic: Clinic, payer_id: str, key: str) -> Iterator[Entry]:
+    """What the key posted already, in order."""
+    place = 1
+    while (entry := clinic.journal.by_key(f"payer:{payer_id}:{key}:{place}")) is not None:
+        ledger.settle(clinic, [entry])
+        yield entry
+        place += 1
+
+
+def _next(clinic: Clinic, actor: Actor, payer: Payer, money: _Money) -> Entry | None:
+    """Pay the oldest invoice, in full or as far as the money goes; None when the payer owes nothing any more.
+
+    Should somebody else take money for that invoice meanwhile, the next look finds what is left of it.
+    """
+    for _ in range(_TRIES):
+        oldest = next(iter(clinic.invoices.of_payer(payer.id)), None)
+        if oldest is None:
+            return None
+        try:
+            return _pay(clinic, actor, oldest, money)
+        except OverPayment:
+            ledger.current_invoice(clinic, oldest.id)
+    raise OverPayment("Somebody else takes money of this payer right now. Look at what is open, then go on.")
+
+
+def _pay(clinic: Clinic, actor: Actor, invoice: Invoice, money: _Money) -> Entry:
+    stamp, method = money.stamp, money.method
+
+    def make(books: Books) -> Entry:
+        known, kept = books.invoices[invoice.id], replace(stamp, day=books.day)
+        amount = min(money.most_minor, known.payer_due_minor)
+        if amount <= 0:
+            raise OverPayment("The payer owes nothing of this invoice any more.")
+        return settling.payment(known, kept, amount_minor=amount, method=method, payer=True)
+
+    cash_of = actor.username if method is PaymentMethod.CASH else ""
+    posted = ledger.post(clinic, stamp.key, [invoice_account(invoice.id)], make, cash_of=cash_of)
+    if not posted.again:
+        detail = {"number": posted.entry.label, "amount_minor": str(posted.entry.sum_of(Book.MONEY))}
+        clinic.audit.record(
+            actor,
+            "payment.take",
+            invoice.id,
+            patient_id=invoice.patient_id,
+            once=posted.entry.id,
+            method=method.value,
+            **detail,
+        )
+    return posted.entry
+
+
+def _part(entry: Entry) -> Part:
+    return Part(invoice_id=entry.invoice_id or "", label=entry.label, amount_minor=entry.sum_of(Book.MONEY))
+
+
+def _debt(clinic: Clinic, payer: Payer) -> Debt | None:
+    invoices = clinic.invoices.of_payer(payer.id)
+    if not invoices:
+        return None
+    today = clinic.today()
+    billed = [(invoice.issued_on or invoice.drafted_on, invoice.payer_due_minor) for invoice in invoices]
+    return Debt(
+        payer=payer,
+        invoices=tuple(invoices),
+        owed_minor=sum(amount for _, amount in billed),
+        late_minor=sum(amount for day, amount in billed if payers.due_on(day, payer) < today),
+        oldest_on=billed[0][0],
+        ageing=statements.ages(billed, today),
+    )
+
+
+def _payer(clinic: Clinic, payer_id: str) -> Payer:
+    found = clinic.directory().payers.get(payer_id)
+    if found is None:
+        raise NotFound("This payer does not exist. Choose one of the list.")
+    return found
+
+
+__all__ = ["Allocated", "Debt", "Part", "owed_by", "owing", "take"]
