@@ -145,8 +145,8 @@ def assign(invoice: Invoice, stamp: Stamp, *, amount_minor: int, to_payer: bool)
 def credit_note(invoice: Invoice, stamp: Stamp, *, amounts: Mapping[int, int], document: str) -> Entry:
     """Take back a part of what was charged, per line (from 0), with the tax in it.
 
-    It lowers what is due; what was paid already is held for the patient from now on. The patient's part goes first.
-    Raises InvalidInput above what is left of a line.
+    It lowers what is due, the patient's part first; then what was written off is owed no more either; what was paid
+    already is held for the patient from now on. Raises InvalidInput above what is left of a line.
     """
     _require_reason(stamp)
     _require_owing(invoice)
@@ -156,12 +156,14 @@ def credit_note(invoice: Invoice, stamp: Stamp, *, amounts: Mapping[int, int], d
         raise InvalidInput("Enter what is taken back of at least one line.", field="amount")
     patient = min(total, invoice.patient_due_minor)
     payer = min(total - patient, invoice.payer_due_minor)
-    held = total - patient - payer
+    given_up = min(total - patient - payer, invoice.written_off_minor)
+    held = total - patient - payer - given_up
     lines = [posting for part in parts for posting in _line_taken_back(invoice, part)]
     postings = [
         *lines,
         *([_receivable(invoice, -patient, payer=False)] if patient else []),
         *([_receivable(invoice, -payer, payer=True)] if payer else []),
+        *([Posting(book=Book.WRITE_OFF, amount_minor=-given_up)] if given_up else []),
         *([Posting(book=Book.CREDIT, amount_minor=-held)] if held else []),
     ]
     return replace(_entry(invoice, Event.CREDIT_NOTE, stamp, postings), document=document)
@@ -258,23 +260,24 @@ def _with_adjustment(invoice: Invoice, entry: Entry) -> Invoice:
     payer_change = _payer_change(invoice, entry)
     made = _adjustment(invoice, entry, payer_change)
     by_payer = -payer_change if entry.event is Event.REFUND else 0
+    paid = invoice.paid_minor + made.paid_minor
     return replace(
         invoice,
         adjustments=(*invoice.adjustments, made),
-        paid_minor=invoice.paid_minor + made.paid_minor,
+        paid_minor=paid,
         credited_minor=invoice.credited_minor + made.credited_minor,
         written_off_minor=invoice.written_off_minor + made.written_off_minor,
         payer_due_minor=invoice.payer_due_minor + payer_change,
-        payer_paid_minor=invoice.payer_paid_minor + by_payer,
+        payer_paid_minor=min(invoice.payer_paid_minor + by_payer, paid),  # what is held now was the patient's first
     )
 
 
 def _adjustment(invoice: Invoice, entry: Entry, payer_change: int) -> Adjustment:
     change = entry.sum_of(Book.RECEIVABLE, invoice_id=invoice.id)
-    is_note, is_loss = entry.event is Event.CREDIT_NOTE, entry.event is Event.WRITE_OFF
+    is_note = entry.event is Event.CREDIT_NOTE
     held = -entry.sum_of(Book.CREDIT) if is_note else 0
-    credited = held - change if is_note else 0
-    written_off = -change if is_loss else 0
+    written_off = entry.sum_of(Book.WRITE_OFF)  # a credit note takes it back
+    credited = held - change - written_off if is_note else 0
     return Adjustment(
         key=entry.key.removeprefix(f"{entry.invoice_id}:"),
         event=entry.event.value,

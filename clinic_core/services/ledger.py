@@ -51,30 +51,43 @@ class Posted:
 
 
 def post(
-    clinic: Clinic, key: str, accounts: Sequence[str], make: Callable[[Books], Entry], *, cash_of: str = ""
+    clinic: Clinic,
+    key: str,
+    accounts: Sequence[str],
+    make: Callable[[Books], Entry],
+    *,
+    cash_of: str = "",
+    closes: date | None = None,
 ) -> Posted:
     """Insert the entry that `make` makes of the books, once per `key`; the same key again gives that entry.
 
     `accounts` are those that the entry changes: `journal.invoice_account` and so on, and ``number:<series>`` for a
-    number of its own. `cash_of` names whose till takes the entry's cash, while it is open. `make` raises when the
-    books do not allow it. Raises Conflict when others are quicker again and again.
+    number of its own. `cash_of` names whose till takes the entry's cash, while it is open. `closes` is the day of
+    which this is the last entry. `make` raises when the books do not allow it; what it reads of its day's entries is
+    all of them, because the entry is refused when another one came to the day meanwhile. Raises Conflict when others
+    are quicker again and again.
     """
-    day, wanted = clinic.today(), tuple(accounts)
+    day, wanted = closes or clinic.today(), tuple(accounts)
     for _ in range(_TRIES):
+        day = closes or max(day, clinic.today())  # trying again may go on past midnight
         accounts = (*wanted, *_open_till(clinic, cash_of))
         books = _read(clinic, accounts, day)
+        if len(accounts) > len(wanted) and not books.till:
+            continue  # the till was closed between the two reads
+        number = clinic.journal.next_number(day)  # before asking whether the day is closed: see `Journal.add`
         taken = clinic.journal.holding(_wanted(key, accounts, books))
         if journal.key_slot(key) in taken:
             return _again(clinic, taken[journal.key_slot(key)], accounts, day)
-        if journal.close_slot(day) in taken:
+        if journal.close_slot(day) in taken and not closes:
             day += timedelta(days=1)
             continue
         if taken:
             _catch_up(clinic, accounts)
             continue
-        made = replace(make(books), key=key, day=day, slots=_slots(key, accounts, books))
-        saved = clinic.journal.add(replace(made, till=books.till) if books.till else made)
-        if saved is not None:
+        slots = (*_slots(key, accounts, books), *([journal.close_slot(day)] if closes else []))
+        made = replace(make(books), key=key, day=day, slots=slots)
+        saved = clinic.journal.add(replace(made, till=books.till) if books.till else made, number)
+        if saved is not None and saved.slots == made.slots:  # otherwise it is the same event from elsewhere
             return _carried(clinic, saved, accounts, books)
     raise Conflict("Others change the same accounts right now. Open it again and look at what is due.")
 

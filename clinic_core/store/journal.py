@@ -13,7 +13,8 @@ from datetime import date
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, DuplicateKeyError
 
-from clinic_core.domain.journal import Entry, entry_id, key_slot, slot
+from clinic_core.domain.journal import Entry, close_slot, entry_id, key_slot, slot
+from clinic_core.errors import IllegalTransition
 from clinic_core.store.mongo import (
     Document,
     IndexModel,
@@ -49,10 +50,17 @@ class Journal:
             ]
         )
 
-    def add(self, entry: Entry) -> Entry | None:
-        """Save an entry under the next number of its day; None when another one holds what it needs: look again."""
-        day = entry.day.isoformat()
-        placed = replace(entry, id=entry_id(entry.day, self._days.last(day) + 1))
+    def next_number(self, day: date) -> int:
+        """The number that a day's next entry takes."""
+        return self._days.last(day.isoformat()) + 1
+
+    def add(self, entry: Entry, number: int = 0) -> Entry | None:
+        """Save an entry under the next number of its day; None when another one holds what it needs: look again.
+
+        `number` is that next number, read before the caller saw that the day is open. Whoever closes the day after
+        that needs the very same number, so that nothing can follow the entry which closes a day.
+        """
+        placed = replace(entry, id=entry_id(entry.day, number or self.next_number(entry.day)))
         with reaching():
             try:
                 self._collection.insert_one(_document(placed))
@@ -77,13 +85,14 @@ class Journal:
         """Save entries of the past after the last ones of their days, and return how many were not there yet.
 
         They come in the order of time. Those whose key is there stay as they are, so repeating it is harmless.
+        Raises IllegalTransition for a day that is closed.
         """
         there = set(self.keys(entry.key for entry in entries))
         added = 0
         for entry in entries:
             if entry.key in there:
                 continue
-            while self.add(entry) is None:
+            while self.add(entry, self._next_of_open(entry.day)) is None:
                 if self.by_key(entry.key) is not None:
                     break
             else:
@@ -129,6 +138,12 @@ class Journal:
         """How many events an account has."""
         return self._accounts.last(account)
 
+    def begun(self, days: Iterable[date]) -> set[date]:
+        """Those of the days that have an entry."""
+        first = {entry_id(day, 1): day for day in days}
+        with reaching():
+            return {first[d["_id"]] for d in self._collection.find({"_id": {"$in": sorted(first)}}, {"_id": 1})}
+
     def of_day(self, day: date) -> list[Entry]:
         """The entries of a business day in the order of their numbers."""
         wanted = {"_id": {"$gte": f"{day.isoformat()}#", "$lt": f"{day.isoformat()}$"}}
@@ -149,6 +164,12 @@ class Journal:
         """Those whose facts are in no block yet."""
         with reaching():
             return [_entry(document) for document in self._collection.find({"unfolded": True})]
+
+    def _next_of_open(self, day: date) -> int:
+        number = self.next_number(day)
+        if self.holding([close_slot(day)]):
+            raise IllegalTransition(f"{day.isoformat()} is closed; nothing can be added to it. Use a day that is open.")
+        return number
 
     def _one(self, wanted: Document) -> Entry | None:
         with reaching():
