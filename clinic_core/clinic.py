@@ -30,6 +30,7 @@ from clinic_core.store import directory as reference
 from clinic_core.store.appointments import Appointments
 from clinic_core.store.audit import AuditEvents
 from clinic_core.store.balances import Balances
+from clinic_core.store.bulk import Bulk
 from clinic_core.store.counters import Counters
 from clinic_core.store.encounters import Encounters
 from clinic_core.store.facts import Facts
@@ -183,6 +184,7 @@ class Clinic:
     jobs: Jobs
     models: Models
     imports: Imports
+    bulk: Bulk
     audit: AuditTrail
     now: Callable[[], datetime]
     _cache: _DirectoryCache = field(default_factory=_DirectoryCache)
@@ -271,6 +273,7 @@ def open_clinic(settings: Settings, *, url: str = "", now: Callable[[], datetime
         jobs=Jobs(database),
         models=Models(database),
         imports=Imports(database),
+        bulk=Bulk(database),
         audit=AuditTrail(AuditEvents(database), now),
         now=now,
     )

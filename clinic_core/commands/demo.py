@@ -13,6 +13,7 @@ HELP = "Fill an empty database with an invented clinic, for trying out and for m
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How much, and which one."""
     parser.add_argument("--years", type=float, metavar="N", help="years of work up to today (default: 0.5)")
+    parser.add_argument("--practitioners", type=int, metavar="P", help="how many, up to 12 (default: 4)")
     parser.add_argument("--seed", type=int, metavar="S", help="another number makes another clinic (default: 1)")
 
 
@@ -23,8 +24,9 @@ def run(args: argparse.Namespace) -> int:
 
     years = demo.DEFAULT_YEARS if args.years is None else args.years
     seed = demo.DEFAULT_SEED if args.seed is None else args.seed
+    practitioners = demo.DEFAULT_PRACTITIONERS if args.practitioners is None else args.practitioners
     with clinic_for(args) as clinic, progress.bar("Loading the demo clinic", "days") as move:
-        done = demo.load(clinic, years=years, seed=seed, progress=move)
+        done = demo.load(clinic, years=years, seed=seed, practitioners=practitioners, progress=move)
     if done.completes is not None:
         print(f"A load of {done.completes:g} years had been interrupted; it was completed as it had begun.")
     print(f"The demo clinic is there: {done.patients} patients, {done.appointments} visits, {done.invoices} invoices.")

@@ -161,6 +161,12 @@ REASONS: Final = {
     "PEEL": ("Chemical peel", "Second session of peel"),
     "ECGR": ("ECG", "Palpitations"),
     "DRES": ("Change of dressing", "Stitches out"),
+    "ORTH": ("Knee pain", "Shoulder pain", "Sprained ankle", "Back pain"),
+    "PHYS": ("Exercises after a fracture", "Neck and shoulder", "Knee after surgery"),
+    "ENTC": ("Ear pain", "Blocked nose", "Hoarse voice", "Dizziness"),
+    "EYES": ("Blurred vision", "New glasses", "Red eye", "Diabetic eye check"),
+    "HART": ("Chest pain on stairs", "Palpitations", "Yearly check", "Swollen legs"),
+    "DENT": ("Toothache", "Filling", "Cleaning", "Broken tooth"),
 }
 NOTES: Final = {
     "CONS": (
@@ -194,5 +200,20 @@ NOTES: Final = {
     "PEEL": (("Glycolic acid 30 %, two minutes, neutralised.", "No complication.", "Sunscreen, next in three weeks."),),
     "ECGR": (("Sinus rhythm 72/min, no ST change.", "Normal ECG.", "No treatment needed."),),
     "DRES": (("Wound clean, edges together.", "Healing well.", "Keep dry, dressing in three days."),),
+    "ORTH": (("Medial joint line tender, no effusion.", "Early osteoarthritis of the knee.", "Exercises, weight."),),
+    "PHYS": (("Flexion 95°, less pain than last time.", "Recovering as expected.", "Daily exercises, next week."),),
+    "ENTC": (("Both eardrums intact, mucosa swollen.", "Allergic rhinitis.", "Nasal spray for four weeks."),),
+    "EYES": (("Vision 6/9 both eyes, pressure normal.", "Presbyopia.", "Reading glasses +1.5."),),
+    "HART": (("BP 138/86 mmHg, heart sounds normal.", "Stable angina.", "Same treatment, stress test booked."),),
+    "DENT": (("Caries 36, pulp vital.", "Caries.", "Filled; see again in six months."),),
 }
 CANCELLED_INVOICE: Final = ("Wrong service billed", "Billed twice", "Insurance pays directly")
+REFUNDED: Final = ("Charged to the wrong card", "Paid twice by mistake", "Paid in the wrong way, taken again")
+CREDITED: Final = ("Service was not given", "Agreed discount was forgotten", "Shorter visit than billed")
+WRITTEN_OFF: Final = (
+    "Nobody reached for six months",
+    "Moved away, letters came back",
+    "Cannot pay, agreed with the doctor",
+)
+GIVEN_BACK: Final = ("Asked for the money back", "No further visit planned")
+COUNTED: Final = ("Change given wrongly", "Found under the tray", "Not explained, small")

@@ -8,12 +8,13 @@ from random import Random
 from typing import Final
 
 from clinic_core.domain.demo_names import ALLERGIES, GROUPS, STREETS, NameGroup
-from clinic_core.domain.demo_setup import Doctor
+from clinic_core.domain.demo_setup import PAYER_WEIGHTS, PAYERS, Doctor
 from clinic_core.domain.people import ContactBy, Patient, Sex
 
 _RELATIVE: Final = 0.3  # how many new patients belong to a family that is known already
 _REMEMBERED: Final = 500  # families that may still bring somebody
 _WEIGHTS: Final = [group.weight for group in GROUPS]
+_PAYERS: Final = (None, *PAYERS)
 _CONTACTS: Final = (ContactBy.SMS, ContactBy.WHATSAPP, ContactBy.EMAIL, ContactBy.NONE)
 
 
@@ -39,6 +40,7 @@ class People:
         female = rng.random() < doctor.female_share
         given = rng.choice(family.group.female if female else family.group.male)
         self._made += 1
+        payer_id = rng.choices(_PAYERS, PAYER_WEIGHTS)[0]
         return Patient(
             id=new_id(rng),
             number=f"P-{self._made:06d}",
@@ -51,6 +53,8 @@ class People:
             address=family.address,
             allergies=rng.choice(ALLERGIES) if rng.random() < 0.11 else "",  # noqa: PLR2004
             contact_by=rng.choices(_CONTACTS, (60, 26, 6, 8))[0] if family.phone else ContactBy.NONE,
+            payer_id=payer_id,
+            member_number=f"M-{rng.randrange(10**6):06d}" if payer_id else "",
             created_at=created_at,
         )
 

@@ -1,13 +1,18 @@
-"""The demo clinic itself: who works there, when, and what it offers. Goa, on the west coast of India."""
+"""The demo clinic itself: who works there, when, what it offers and who pays besides. Goa, on the west coast of India.
+
+There are four doctors unless more are asked for; with all twelve it is as busy as a large practice.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
 from clinic_core.domain.ids import derived_id
 from clinic_core.domain.organization import HealthcareService, Organization, Room
+from clinic_core.domain.payers import Payer, PayerKind
 from clinic_core.domain.people import Practitioner
 from clinic_core.domain.schedules import Absence, Schedule, parse_openings
 
@@ -21,8 +26,35 @@ ORGANIZATION: Final = Organization(
     region="IN",
     time_zone="Asia/Kolkata",
     slot_minutes=15,
-    rooms=tuple(Room(id=f"demo-room-{n}", name=f"Room {n}") for n in range(1, 5)),
+    late_cancel_hours=24,
+    monthly_target_minor=125_000_000,
+    upi_id="mandovi.clinic@example",
 )
+
+PAYERS: Final = {
+    payer.id: payer
+    for payer in (
+        Payer(
+            id=derived_id("demo-payer", "zuari"),
+            name="Zuari General Insurance",
+            address="4 Dayanand Bandodkar Marg, Panaji, Goa 403001, India",
+            tax_id="30DEMO0001B1Z5",
+            email="claims@zuari.example.com",
+            share_basis_points=8_000,
+            credit_days=30,
+        ),
+        Payer(
+            id=derived_id("demo-payer", "shipyard"),
+            name="Chicalim Shipyard",
+            kind=PayerKind.EMPLOYER,
+            address="Chicalim, Vasco da Gama, Goa 403711, India",
+            tax_id="30DEMO0002C1Z5",
+            email="welfare@shipyard.example.com",
+            credit_days=45,
+        ),
+    )
+}
+PAYER_WEIGHTS: Final = (94.5, 4.0, 1.5)  # patients without one, then with each of the payers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +107,10 @@ def _absence(start: date, days: int, reason: str) -> Absence:
     return Absence(start_on=start, end_on=start + timedelta(days=days - 1), reason=reason)
 
 
-_LONG, _SHORT = "08:30-13:00, 16:00-20:30", "08:30-13:00"
-DOCTORS: Final = (
+_LONG = "08:30-13:00, 16:00-20:30"
+_MORNINGS: Final = ("08:30-13:30",) * 6 + ("",)
+_EVENINGS: Final = ("15:30-20:30",) * 6 + ("",)
+_EVERYBODY: Final = (
     Doctor(
         key="kamat",
         name="Dr Ananya Kamat",
@@ -134,8 +168,122 @@ DOCTORS: Final = (
         female_share=0.58,
         away=((95, 7, "Leave"), (180, 5, "Leave")),
     ),
+    Doctor(
+        key="desai",
+        name="Dr Sunita Desai",
+        speciality="General medicine",
+        licence="GMC-08816",
+        room_id="demo-room-5",
+        hours=_MORNINGS,
+        per_day=12.0,
+        services=(("CONS", 60), ("FOLL", 32), ("DRES", 8)),
+        extras=("ECGR", "DRES"),
+        ages=(16, 52, 93),
+        female_share=0.55,
+        away=((121, 9, "Summer leave"), (300, 4, "Diwali")),
+    ),
+    Doctor(
+        key="fernandes",
+        name="Dr Joseph Fernandes",
+        speciality="Orthopaedics",
+        licence="GMC-10073",
+        room_id="demo-room-6",
+        hours=_EVENINGS,
+        per_day=10.0,
+        services=(("ORTH", 64), ("FOLL", 24), ("DRES", 12)),
+        extras=("DRES",),
+        ages=(9, 54, 88),
+        female_share=0.5,
+        away=((350, 10, "Christmas leave"),),
+    ),
+    Doctor(
+        key="pinto",
+        name="Natália Pinto",
+        speciality="Physiotherapy",
+        licence="PHY-02215",
+        room_id="demo-room-7",
+        hours=_MORNINGS,
+        per_day=10.0,
+        services=(("PHYS", 90), ("FOLL", 10)),
+        extras=("DRES",),
+        ages=(14, 48, 84),
+        female_share=0.54,
+        away=((150, 8, "Leave"),),
+    ),
+    Doctor(
+        key="rao",
+        name="Dr Venkatesh Rao",
+        speciality="Ear, nose and throat",
+        licence="GMC-11250",
+        room_id="demo-room-8",
+        hours=_EVENINGS,
+        per_day=10.0,
+        services=(("ENTC", 70), ("FOLL", 30)),
+        extras=("DRES",),
+        ages=(3, 33, 80),
+        female_share=0.5,
+        away=((104, 7, "Leave"), (265, 5, "Congress")),
+    ),
+    Doctor(
+        key="braganza",
+        name="Dr Tereza Braganza",
+        speciality="Eye care",
+        licence="GMC-09987",
+        room_id="demo-room-9",
+        hours=_MORNINGS,
+        per_day=11.0,
+        services=(("EYES", 72), ("FOLL", 28)),
+        extras=("FOLL",),
+        ages=(6, 58, 92),
+        female_share=0.53,
+        away=((356, 8, "Christmas leave"), (60, 5, "Leave")),
+    ),
+    Doctor(
+        key="kulkarni",
+        name="Dr Amit Kulkarni",
+        speciality="Cardiology",
+        licence="GMC-12001",
+        room_id="demo-room-10",
+        hours=_EVENINGS,
+        per_day=9.0,
+        services=(("HART", 62), ("FOLL", 26), ("ECGR", 12)),
+        extras=("ECGR",),
+        ages=(28, 61, 94),
+        female_share=0.44,
+        away=((128, 10, "Summer leave"),),
+    ),
+    Doctor(
+        key="khan",
+        name="Dr Zainab Khan",
+        speciality="Paediatrics",
+        licence="GMC-13320",
+        room_id="demo-room-11",
+        hours=_EVENINGS,
+        per_day=11.0,
+        services=(("CHLD", 66), ("FOLL", 16), ("VACC", 18)),
+        extras=("VACC",),
+        ages=(0, 5, 15),
+        female_share=0.49,
+        away=((98, 6, "Leave"), (190, 6, "Leave")),
+    ),
+    Doctor(
+        key="mascarenhas",
+        name="Dr Savio Mascarenhas",
+        speciality="Dentistry",
+        licence="DCI-04410",
+        room_id="demo-room-12",
+        hours=_MORNINGS,
+        per_day=10.0,
+        services=(("DENT", 76), ("FOLL", 24)),
+        extras=("FOLL",),
+        ages=(5, 37, 85),
+        female_share=0.52,
+        away=((350, 12, "Christmas leave"),),
+    ),
 )
-BUSIEST: Final = DOCTORS[0]
+MOST_DOCTORS: Final = len(_EVERYBODY)
+USUAL_DOCTORS: Final = 4
+BUSIEST: Final = _EVERYBODY[0]
 
 
 def _service(code: str, name: str, minutes: int, price: int, tax: int = 0) -> HealthcareService:
@@ -162,5 +310,28 @@ SERVICES: Final = {
         _service("PEEL", "Chemical peel (cosmetic)", 30, 2_500, 1_800),
         _service("ECGR", "ECG", 10, 450),
         _service("DRES", "Dressing", 10, 250),
+        _service("ORTH", "Orthopaedic consultation", 20, 850),
+        _service("PHYS", "Physiotherapy session", 30, 700),
+        _service("ENTC", "Ear, nose and throat consultation", 15, 750),
+        _service("EYES", "Eye examination", 20, 700),
+        _service("HART", "Cardiology consultation", 20, 1_100),
+        _service("DENT", "Dental treatment", 30, 1_400),
     )
 }
+
+
+def doctors(how_many: int = USUAL_DOCTORS) -> tuple[Doctor, ...]:
+    """So many doctors, the busiest first; there are at most `MOST_DOCTORS`."""
+    return _EVERYBODY[:how_many]
+
+
+def organization(how_many: int = USUAL_DOCTORS) -> Organization:
+    """The clinic's profile, with a room for each of so many doctors."""
+    rooms = tuple(Room(id=doctor.room_id, name=f"Room {n}") for n, doctor in enumerate(doctors(how_many), 1))
+    return replace(ORGANIZATION, rooms=rooms)
+
+
+def services_of(team: Sequence[Doctor]) -> list[HealthcareService]:
+    """What these doctors offer."""
+    codes = {code for doctor in team for code in (*doctor.extras, *(code for code, _ in doctor.services))}
+    return [service for code, service in SERVICES.items() if code in codes]

@@ -38,6 +38,7 @@ class BulkLoad:
     id: str
     years: float
     seed: int
+    practitioners: int = 4
     as_of: datetime
     finished: bool = False
 

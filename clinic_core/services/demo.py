@@ -1,27 +1,36 @@
 """The demo clinic: a believable clinic in an empty database, for trying out and for measuring.
 
 The same seed gives the same clinic, as it would stand at the instant the load began. That instant is kept, so a load
-that died is completed by loading again: what is there stays, what is missing is made again and added.
+that died is completed by loading again: what is there stays, what is missing is made again and added. A process of its
+own makes the records (`clinic_core.demo_process`), while this one hands them to the database.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import json
+import queue
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Final
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, TypeAlias
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import clock, demo
+from clinic_core.domain import demo
 from clinic_core.domain.access import SYSTEM, Role
-from clinic_core.domain.appointments import Appointment
-from clinic_core.domain.billing import Invoice
-from clinic_core.domain.demo_setup import BUSIEST, DOCTORS, ORGANIZATION, SERVICES
-from clinic_core.domain.encounters import Encounter
+from clinic_core.domain.demo_setup import (
+    BUSIEST,
+    MOST_DOCTORS,
+    PAYERS,
+    USUAL_DOCTORS,
+    doctors,
+    organization,
+    services_of,
+)
 from clinic_core.domain.imports import BulkLoad
-from clinic_core.domain.people import Patient
 from clinic_core.errors import Conflict, InvalidInput
 from clinic_core.services import facts, users
 
@@ -29,9 +38,11 @@ PASSWORD: Final = "clinic-demo"  # noqa: S105 - of the demo's users, told to eve
 DEFAULT_YEARS: Final = 0.5  # loads in about half a minute on a small machine
 MOST_YEARS: Final = 10.0
 DEFAULT_SEED: Final = 1
+DEFAULT_PRACTITIONERS: Final = USUAL_DOCTORS
 _LOAD_ID: Final = "demo"
 _BATCH: Final = 1_000
-_WAITING: Final = 4  # batches made ahead of the database
+_WAITING: Final = 8  # parcels made ahead of the database
+_FACTS_SHARE: Final = 0.1  # of the whole work
 _USERS: Final = (
     ("admin", "Asha Admin", Role.ADMIN),
     ("manager", "Maya Manager", Role.MANAGER),
@@ -40,7 +51,10 @@ _USERS: Final = (
 )
 USERNAMES: Final = tuple(username for username, _, _ in _USERS)
 
-Progress = Callable[[int, int], None]  # days done, days in all
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_Parcel: TypeAlias = tuple[dict[str, Any], bytes]  # what it holds, and that
+
+Progress = Callable[[int, int], None]  # days done, days in all; the reports' facts count as some days more
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +66,8 @@ class Loaded:
     appointments: int = 0
     encounters: int = 0
     invoices: int = 0
+    journal: int = 0
+    balances: int = 0
 
 
 def is_empty(clinic: Clinic) -> bool:
@@ -66,19 +82,23 @@ def is_loaded(clinic: Clinic) -> bool:
 
 
 def load(
-    clinic: Clinic, *, years: float = DEFAULT_YEARS, seed: int = DEFAULT_SEED, progress: Progress | None = None
+    clinic: Clinic,
+    *,
+    years: float = DEFAULT_YEARS,
+    seed: int = DEFAULT_SEED,
+    practitioners: int = DEFAULT_PRACTITIONERS,
+    progress: Progress | None = None,
 ) -> Loaded:
     """Fill an empty database with `years` of a clinic's work, up to now and with bookings ahead.
 
-    Completes a load that died, with its own years, seed and instant. Raises Conflict in production and where the
-    database holds anything else.
+    Completes a load that died, with its own years, seed, size and instant. Raises Conflict in production and where
+    the database holds anything else.
     """
-    _require_allowed(clinic, years)
-    wanted = BulkLoad(id=_LOAD_ID, years=years, seed=seed, as_of=clinic.now())
+    _require_allowed(clinic, years, practitioners)
+    wanted = BulkLoad(id=_LOAD_ID, years=years, seed=seed, practitioners=practitioners, as_of=clinic.now())
     begun = clinic.imports.begin(wanted)
     _set_up(clinic, begun)
-    done = _load_days(clinic, begun, progress or (lambda done, total: None))
-    facts.rebuild(clinic)
+    done = _load_all(clinic, begun, progress or (lambda done, total: None))
     _add_users(clinic)
     clinic.imports.finish(begun)
     done.completes = begun.years if begun != wanted else None
@@ -86,11 +106,13 @@ def load(
     return done
 
 
-def _require_allowed(clinic: Clinic, years: float) -> None:
+def _require_allowed(clinic: Clinic, years: float, practitioners: int) -> None:
     if clinic.settings.is_production:
         raise Conflict("The demo clinic cannot be loaded in production (APP_ENV=production).")
     if not 0 < years <= MOST_YEARS:
         raise InvalidInput(f"The demo can have more than 0 and up to {MOST_YEARS:.0f} years.", field="years")
+    if not 1 <= practitioners <= MOST_DOCTORS:
+        raise InvalidInput(f"The demo can have 1 to {MOST_DOCTORS} practitioners.", field="practitioners")
     if not is_empty(clinic):
         raise Conflict(
             "This database holds records already, so the demo clinic is not loaded into it. "
@@ -115,87 +137,83 @@ def _died(clinic: Clinic) -> bool:
 
 
 def _set_up(clinic: Clinic, load: BulkLoad) -> None:
+    team = doctors(load.practitioners)
     if not clinic.organization_store.all():
-        clinic.organization_store.save(ORGANIZATION)
-    for doctor in DOCTORS:
+        clinic.organization_store.save(organization(load.practitioners))
+    for doctor in team:
         clinic.practitioners.add(doctor.practitioner())
-    for service in SERVICES.values():
+    for service in services_of(team):
         clinic.catalogue.add(service)
-    for schedule in demo.schedules(load.as_of, load.years):
+    for payer in PAYERS.values():
+        clinic.payers.add(payer)
+    for schedule in demo.schedules(load.as_of, load.years, load.practitioners):
         clinic.schedules.add(schedule)
     clinic.forget_directory()
 
 
-def _load_days(clinic: Clinic, load: BulkLoad, progress: Progress) -> Loaded:
-    total = demo.how_many_days(load.as_of, load.years)
-    with _writing() as later:
-        pile = _Pile(clinic, load, later)
-        for number, day in enumerate(demo.days(load.as_of, load.years, load.seed), start=1):
-            pile.add(day)
-            progress(number, total)
-        pile.write(at_least=1)
-    return pile.loaded
+def _load_all(clinic: Clinic, load: BulkLoad, progress: Progress) -> Loaded:
+    """The records, then the facts of the reports; one progress for both."""
+    days = demo.how_many_days(load.as_of, load.years)
+    more = max(round(days * _FACTS_SHARE), 1)
+    done = _load_days(clinic, load, lambda day: progress(day, days + more))
+    facts.rebuild(clinic, lambda made, total: progress(days + more * made // total, days + more))
+    progress(days + more, days + more)
+    return done
 
 
-@dataclass(slots=True)
-class _Pile:
-    """Records that wait for a batch to be full."""
-
-    clinic: Clinic
-    load: BulkLoad
-    later: Callable[[Callable[[], Any]], None]
-    loaded: Loaded = field(default_factory=Loaded)
-    patients: list[Patient] = field(default_factory=list)
-    appointments: list[Appointment] = field(default_factory=list)
-    encounters: list[Encounter] = field(default_factory=list)
-    invoices: list[Invoice] = field(default_factory=list)
-
-    def add(self, day: demo.DemoDay) -> None:
-        """Pile up a day, and write what makes a batch."""
-        for name in ("patients", "appointments", "encounters", "invoices"):
-            records = getattr(day, name)
-            getattr(self, name).extend(records)
-            setattr(self.loaded, name, getattr(self.loaded, name) + len(records))
-        self.write(at_least=_BATCH)
-
-    def write(self, *, at_least: int) -> None:
-        """Hand on every kind of which there are so many; patients first, so that nothing refers to nobody."""
-        today = clock.local_day(self.load.as_of, ORGANIZATION.zone)
-        if len(self.patients) >= at_least:
-            patients, self.patients = self.patients, []
-            self.later(lambda: self._add_patients(patients))
-        if len(self.appointments) >= at_least:
-            visits, self.appointments = self.appointments, []
-            self.later(lambda: self.clinic.appointments.add_many(visits, held_since=today, folded=True))
-        if len(self.encounters) >= at_least:
-            notes, self.encounters = self.encounters, []
-            self.later(lambda: self.clinic.encounters.add_many(notes))
-        if len(self.invoices) >= at_least:
-            invoices, self.invoices = self.invoices, []
-            self.later(lambda: self.clinic.invoices.add_many(invoices, folded=True))
-
-    def _add_patients(self, patients: list[Patient]) -> None:
-        self.clinic.counters.reach("patient", int(patients[-1].number.removeprefix("P-")))
-        self.clinic.patients.add_many(patients)
+def _load_days(clinic: Clinic, load: BulkLoad, progress: Callable[[int], None]) -> Loaded:
+    loaded = Loaded()
+    maker = _Maker(load)
+    with closing(maker):
+        for head, payload in maker.parcels():
+            if "days" in head:
+                progress(head["days"])
+                continue
+            if head["last"]:
+                clinic.counters.reach("patient", head["last"])
+            clinic.bulk.insert(head["kind"], payload)
+            setattr(loaded, head["kind"], getattr(loaded, head["kind"]) + head["count"])
+    return loaded
 
 
-@contextmanager
-def _writing() -> Iterator[Callable[[Callable[[], Any]], None]]:
-    """What hands a write to a second thread, so that records are made while the database works; in order."""
-    waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(max_workers=1) as pool:
+class _Maker:
+    """A process that makes a load's records; its parcels are read ahead of whoever takes them."""
 
-        def later(write: Callable[[], Any]) -> None:
-            if len(waiting) >= _WAITING:
-                waiting.popleft().result()
-            waiting.append(pool.submit(write))
+    def __init__(self, load: BulkLoad) -> None:
+        wanted = {
+            "as_of": load.as_of.isoformat(),
+            "years": load.years,
+            "seed": load.seed,
+            "practitioners": load.practitioners,
+            "batch": _BATCH,
+        }
+        program = [sys.executable, "-m", "clinic_core.demo_process", json.dumps(wanted)]
+        self._process = subprocess.Popen(program, stdout=subprocess.PIPE, cwd=_ROOT)  # noqa: S603 - our own module
+        self._ready: queue.Queue[_Parcel | None] = queue.Queue(_WAITING)
+        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
 
-        try:
-            yield later
-            while waiting:
-                waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    def parcels(self) -> Iterator[_Parcel]:
+        """What is made, in order; raises RuntimeError when the process failed."""
+        while (parcel := self._ready.get()) is not None:
+            yield parcel
+        if self._process.wait():
+            raise RuntimeError("the process that makes the demo's records failed; its own message is above")
+
+    def close(self) -> None:
+        """End the process, whether it is done or not."""
+        self._process.kill()
+        self._process.wait()
+        while not self._ready.empty():  # whoever waits to put something more can go on, and ends
+            self._ready.get()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with stream:
+            while line := stream.readline():
+                head = json.loads(line)
+                payload = stream.read(head["size"])
+                if len(payload) == head["size"]:
+                    self._ready.put((head, payload))
+        self._ready.put(None)
 
 
 def _add_users(clinic: Clinic) -> None:

@@ -1,0 +1,81 @@
+"""A process that makes the demo clinic's records and writes them to stdout, ready to be inserted.
+
+It runs beside the process that inserts them, so that neither the database nor the making of records waits for the
+other. What it writes is a row of parcels: a line of JSON that says what follows and how long it is, then the bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, BinaryIO, Final
+
+from clinic_core.domain import clock, demo
+from clinic_core.domain.demo_setup import ORGANIZATION
+from clinic_core.store import bulk
+
+_BATCH: Final = 1_000
+_KINDS: Final = ("patients", "appointments", "encounters", "invoices", "journal", "balances")
+
+
+@dataclass(slots=True, kw_only=True)
+class Maker:
+    """Records that wait for a parcel to be full."""
+
+    out: BinaryIO
+    today: date
+    batch: int = _BATCH
+    _piles: dict[str, list[Any]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
+
+    def add(self, day: demo.DemoDay) -> None:
+        """Pile up a day; patients first, so that nothing refers to nobody."""
+        records = (day.patients, day.appointments, day.encounters, day.invoices, day.entries, day.balances)
+        for kind, made in zip(_KINDS, records, strict=True):
+            self._piles[kind].extend(made)
+        self.write(at_least=self.batch)
+
+    def write(self, *, at_least: int) -> None:
+        """Write a parcel of every kind of which there are so many."""
+        for kind, pile in self._piles.items():
+            if len(pile) >= at_least:
+                self._send(kind, pile)
+                pile.clear()
+
+    def done(self, days: int) -> None:
+        """Tell how many days are made."""
+        self._parcel({"days": days}, b"")
+
+    def _send(self, kind: str, pile: Sequence[Any]) -> None:
+        visits = kind == "appointments"
+        payload = bulk.packed_visits(pile, held_since=self.today) if visits else bulk.packed(kind, pile)
+        last = int(pile[-1].number.removeprefix("P-")) if kind == "patients" else 0
+        self._parcel({"kind": kind, "count": len(pile), "last": last}, payload)
+
+    def _parcel(self, head: dict[str, Any], payload: bytes) -> None:
+        self.out.write(json.dumps({**head, "size": len(payload)}).encode() + b"\n")
+        self.out.write(payload)
+        self.out.flush()
+
+
+def main() -> int:
+    """Make the demo that is described on the command line; the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the reader's to deal with
+    wanted = json.loads(sys.argv[1])
+    now = datetime.fromisoformat(wanted["as_of"])
+    maker = Maker(out=sys.stdout.buffer, today=clock.local_day(now, ORGANIZATION.zone), batch=wanted["batch"])
+    try:
+        for number, day in enumerate(demo.days(now, wanted["years"], wanted["seed"], wanted["practitioners"]), start=1):
+            maker.add(day)
+            maker.done(number)
+        maker.write(at_least=1)
+    except BrokenPipeError:  # the reader has gone; there is nobody to tell
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
