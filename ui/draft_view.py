@@ -10,7 +10,7 @@ import streamlit as st
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import billing as rules
-from clinic_core.domain import money
+from clinic_core.domain import money, pricing
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, LineItem
 from clinic_core.domain.ids import new_id
@@ -54,12 +54,12 @@ def _draft(clinic: Clinic, actor: Actor, item: billing.WorkItem) -> None:
     work = _work(item.invoice)
     if work.invoice.version != item.invoice.version:
         _changed_elsewhere()
-    services = clinic.directory().services
+    services = _services(clinic, work.invoice)
     _table(work, services, item.invoice.currency)
     tools, sums = st.columns([3, 2], gap="large")
     preview = None
     with tools:
-        _add_service(clinic)
+        _add_service(services)
         with session.show_errors():
             lines = invoice_lines.read(work.edited, services, item.invoice.currency)
             rules.check_lines(lines)
@@ -120,8 +120,14 @@ def _table(work: _Work, services: Mapping[str, HealthcareService], currency: str
     )
 
 
-def _add_service(clinic: Clinic) -> None:
-    services = {service.id: service for service in clinic.directory().active_services}
+def _services(clinic: Clinic, invoice: Invoice) -> dict[str, HealthcareService]:
+    """The catalogue with the prices of the visit's day for the invoice's payer."""
+    day = invoice.visited_on or clinic.today()
+    return pricing.catalogue_on(clinic.directory().services, day, invoice.payer_id)
+
+
+def _add_service(known: Mapping[str, HealthcareService]) -> None:
+    services = {service.id: service for service in known.values() if service.active}
     st.selectbox(
         "Add a service",
         tuple(services),

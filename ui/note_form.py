@@ -10,6 +10,7 @@ from typing import Any, Final
 import streamlit as st
 
 from clinic_core.clinic import Clinic
+from clinic_core.domain import pricing
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import AppointmentStatus
 from clinic_core.domain.encounters import ChargeItem, Encounter
@@ -131,7 +132,7 @@ def _set_follow_up(note_id: str, then: date) -> None:
 
 def _delivered(clinic: Clinic, note: Encounter) -> None:
     """The services delivered, each once unless told otherwise."""
-    services = clinic.directory().services
+    services = pricing.catalogue_on(clinic.directory().services, note.day)
     booked = [item.service_id for item in note.charges if item.service_id in services]
     chosen = st.multiselect(
         "Services delivered",

@@ -6,7 +6,7 @@ one that `ends` gives the payer's patients the clinic's price again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -30,6 +30,13 @@ def price_on(service: HealthcareService, day: date, payer_id: str | None = None)
         if agreed is not None and not agreed.ends:
             return agreed
     return _latest(service.prices, day, None) or base_price(service)
+
+
+def catalogue_on(
+    services: Mapping[str, HealthcareService], day: date, payer_id: str | None = None
+) -> dict[str, HealthcareService]:
+    """The services as they are on a day: with the price and tax of that day as their own."""
+    return {key: _as_on(service, price_on(service, day, payer_id)) for key, service in services.items()}
 
 
 def line_for(
@@ -87,6 +94,10 @@ def require_same_past(before: HealthcareService, after: HealthcareService, *, to
 def ahead(service: HealthcareService, today: date) -> list[Price]:
     """The prices that are entered and do not hold yet, soonest first."""
     return [price for price in service.prices if price.from_on > today]
+
+
+def _as_on(service: HealthcareService, price: Price) -> HealthcareService:
+    return replace(service, price_minor=price.price_minor, tax_basis_points=price.tax_basis_points, prices=())
 
 
 def _latest(prices: Iterable[Price], day: date, payer_id: str | None) -> Price | None:

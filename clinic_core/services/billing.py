@@ -203,7 +203,8 @@ def set_payer(
 ) -> Invoice:
     """Let a payer owe a part of a draft, as a share of its total or as an amount; None: the patient owes all of it.
 
-    Raises NotFound for a payer that is not in the list, InvalidInput for a share above the total.
+    Lines at their usual price take the payer's. Raises NotFound for a payer that is not in the list, InvalidInput for
+    a share above the total.
     """
     access.require(actor, "invoice.write")
     billing.require_draft(before)
@@ -215,7 +216,10 @@ def set_payer(
         raise InvalidInput("The payer's part lies between 0 and the total.", field="share")
     elif basis_points is not None and not 0 <= basis_points <= billing.WHOLE:
         raise InvalidInput("The payer's share lies between 0 and 100 %.", field="share")
-    wanted = replace(before, payer_id=payer_id, payer_basis_points=basis_points, payer_share_minor=share_minor)
+    lines = charging.lines_for_payer(clinic, before, payer_id)
+    wanted = replace(
+        before, lines=lines, payer_id=payer_id, payer_basis_points=basis_points, payer_share_minor=share_minor
+    )
     after = clinic.invoices.change(before, _priced(wanted, clinic.organization()))
     _record(clinic, actor, "invoice.write", after)
     return after

@@ -71,6 +71,17 @@ def lines_again(clinic: Clinic, actor: Actor, cancelled: Invoice, *, invoice_id:
     return tuple(kept)
 
 
+def lines_for_payer(clinic: Clinic, invoice: Invoice, payer_id: str | None) -> tuple[LineItem, ...]:
+    """A draft's lines at the prices of another payer, or of none; what was typed by hand or discounted stays."""
+    services, day = clinic.directory().services, invoice.visited_on or invoice.drafted_on
+    return tuple(
+        pricing.repriced(line, services[line.service_id], day, invoice.payer_id, payer_id)
+        if line.service_id in services
+        else line
+        for line in invoice.lines
+    )
+
+
 def packages_of(clinic: Clinic, patient_id: str) -> list[Package]:
     """The packages that a patient bought, latest first, with or without sessions left."""
     services = clinic.directory().services

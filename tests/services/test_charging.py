@@ -116,6 +116,21 @@ def test_the_patients_payer_is_on_the_draft_with_its_price_and_share(world: Worl
     assert (other.total_minor, other.payer_id) == (50_000, None)
 
 
+def test_another_payer_on_a_draft_prices_its_lines_anew(world: World, manager: Actor) -> None:
+    """Back and forth; a price that the desk typed stays."""
+    clinic = world.clinic
+    acme = directory.save_payer(clinic, manager, Payer(id="acme", name="Acme", version=0))
+    agreed = Price(from_on=make.MONDAY, price_minor=40_000, payer_id=acme.id)
+    directory.set_price(clinic, manager, make.CONSULTATION, agreed)
+    made = billed(world, manager)
+    typed = make.line(service_id=make.DRESSING, unit_price_minor=1)
+    made = billing.set_lines(clinic, manager, made, [*made.lines, typed])
+    for payer_id, prices in ((acme.id, [40_000, 1]), (None, [50_000, 1])):
+        made = billing.set_payer(clinic, manager, made, payer_id, basis_points=5_000)
+        assert [line.unit_price_minor for line in made.lines] == prices
+    assert made.payer_share_minor == 0
+
+
 # -- free revisits -------------------------------------------------------------------------------------------------
 
 

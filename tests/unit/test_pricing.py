@@ -61,6 +61,12 @@ def test_the_price_on_a_day(day: date, payer: str | None, price: int, tax: int) 
     assert (line.service_id, line.description) == (make.CONSULTATION, "Consultation")
 
 
+def test_the_catalogue_of_a_day() -> None:
+    """What a screen that adds lines to a draft reads."""
+    (found,) = pricing.catalogue_on({SERVICE.id: SERVICE}, date(2026, 2, 1), ACME).values()
+    assert (found.price_minor, found.tax_basis_points, found.name) == (40_000, 0, SERVICE.name)
+
+
 def test_a_line_without_a_payer_is_the_clinics() -> None:
     """A service that never had a list costs what it always did."""
     assert pricing.line_for(make.service(), 1, TODAY) == make.line()
