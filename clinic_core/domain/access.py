@@ -78,6 +78,11 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     "account.apply": _DESK,
     "account.refund": frozenset({_M}),
     "statement.read": _DESK,
+    # cash
+    "till.use": _DESK,
+    "till.read_all": frozenset({_M}),
+    "till.close_any": frozenset({_M}),
+    "day.close": frozenset({_M}),
     # figures
     "report.read": _FIGURES,
     "report.export": _FIGURES,

@@ -17,7 +17,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
-from clinic_core.domain.billing import PaymentMethod
+from clinic_core.domain.billing import Party, PaymentMethod
 
 _NUMBER_DIGITS: Final = 5
 
@@ -56,6 +56,7 @@ class Book(StrEnum):
     WRITE_OFF = "write-off"
     SAFE = "safe"  # cash that is in no till
     VARIANCE = "variance"  # counted less than expected, or more
+    EXPENSE = "expense"  # cash paid out of a till for something that the clinic bought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +68,21 @@ class Posting:
     invoice_id: str | None = None  # receivable
     payer_id: str | None = None  # receivable; None: the patient owes it
     method: PaymentMethod | None = None  # money
+    till: str | None = None  # money: in whose till, where one entry moves cash from one to another
     line: int | None = None  # revenue, discount and tax: the invoice's line, from 0
     service_id: str | None = None
     quantity: int = 0
     basis_points: int = 0  # of the line's tax
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """What the paper of an entry says besides its money, as it was then."""
+
+    issuer: Party
+    locale: str
+    time_zone: str
+    name: str = ""  # of the person whose till it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +110,7 @@ class Entry:
     reference: str = ""
     till: str | None = None  # the till session whose cash it moved: the id of its opening entry
     counted: tuple[tuple[int, int], ...] = ()  # denomination in minor units, pieces
+    heading: Heading | None = None  # of an entry that has a paper of its own: a till opened or closed, a day closed
     version: int = 1  # always: an entry never changes
 
     @property
@@ -141,6 +154,11 @@ def entry_id(day: date, number: int) -> str:
 def number_of(entry_id: str) -> int:
     """The number within its day."""
     return int(entry_id.rpartition("#")[2])
+
+
+def day_of(entry_id: str) -> date:
+    """The business day."""
+    return date.fromisoformat(entry_id.partition("#")[0])
 
 
 def invoice_account(invoice_id: str) -> str:
@@ -195,12 +213,13 @@ def same_event(one: Entry, other: Entry) -> bool:
 
 def balance_after(before: Balance, entry: Entry) -> Balance:
     """The balance with one entry more; the next one of its account."""
-    kind = before.id.partition(":")[0]
+    kind, _, owner = before.id.partition(":")
     amount, opened = before.amount_minor, before.opened
     if kind == "credit":
         amount -= entry.sum_of(Book.CREDIT)
     elif kind == "till":
-        amount += sum(p.amount_minor for p in entry.postings if p.method is PaymentMethod.CASH)
+        cash = (p for p in entry.postings if p.method is PaymentMethod.CASH and p.till in (None, owner))
+        amount += sum(posting.amount_minor for posting in cash)
         opened = {Event.TILL_OPEN: entry.id, Event.TILL_CLOSE: ""}.get(entry.event, opened)
     elif kind == "package":
         amount += {Event.PACKAGE_USE: 1, Event.PACKAGE_RETURN: -1}.get(entry.event, 0)

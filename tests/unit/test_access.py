@@ -48,6 +48,10 @@ MATRIX = """
     account.apply             . M R . .
     account.refund            . M . . .
     statement.read            . M R . .
+    till.use                  . M R . .
+    till.read_all             . M . . .
+    till.close_any            . M . . .
+    day.close                 . M . . .
     report.read               A M . . .
     report.export             A M . . .
     planning.open             A M R . .
@@ -96,6 +100,8 @@ NOBODY_ASKS = {
     "sessions.sign_out",
     "sessions.sign_out_cookie",
     "sessions.touch",
+    "tills.heading_of",  # names the clinic only
+    "tills.session",  # a part of what has asked
     "statements.ages",  # sums of what was read with leave
 }
 # Parts of services that no page or command calls.
