@@ -15,13 +15,14 @@ from clinic_core.domain.billing import Invoice, InvoiceStatus
 from clinic_core.domain.people import Patient
 from clinic_core.errors import InvalidInput, NotFound
 from clinic_core.services import billing, patients
-from ui import bills, forms, session, text, widgets
+from ui import bills, forms, payers_owe, session, text, widgets
 from ui.rows import Mark, Row, Step, rows
 
 _PATIENT: Final = "billing.patient"
 _TYPED: Final = "billing.typed"
 _NEW: Final = "billing.new"
 _NUMBER: Final = re.compile(r"\s*(?:\D[^-]*-.*-)?\s*\d{1,6}\s*")  # INV-2026-00042, or 42 of this year
+_BILLS, _PAYERS = "Bills", "Payers owe"
 _EVERY: Final = "billing.every"
 _MOST_FOUND: Final = 8
 _FIRST: Final = 15
@@ -42,6 +43,9 @@ def show(clinic: Clinic, actor: Actor) -> None:
     if isinstance(patient, Patient):
         _of_patient(clinic, actor, patient)
         return
+    if clinic.directory().payers and _part() == _PAYERS:
+        payers_owe.show(clinic, actor)
+        return
     typed = st.text_input(
         "Find a bill",
         key=_TYPED,
@@ -54,6 +58,20 @@ def show(clinic: Clinic, actor: Actor) -> None:
         _found(clinic, actor, typed)
     else:
         _worklist(clinic, actor)
+
+
+def _part() -> str:
+    """Bills, or what payers owe: asked only in a clinic that has payers."""
+    chosen = st.segmented_control(
+        "Part",
+        (_BILLS, _PAYERS),
+        default=_BILLS,
+        required=True,
+        key="billing.part",
+        label_visibility="collapsed",
+        persist_state="page",
+    )
+    return str(chosen)
 
 
 def _worklist(clinic: Clinic, actor: Actor) -> None:

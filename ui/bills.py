@@ -9,7 +9,7 @@ import streamlit as st
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
-from clinic_core.domain.billing import Invoice
+from clinic_core.domain.billing import Invoice, InvoiceStatus
 from clinic_core.services import billing
 from ui import widgets
 from ui.rows import Mark
@@ -20,8 +20,14 @@ _PAGE: Final = Path(__file__).resolve().parent.parent / "pages" / "billing.py"
 
 def mark(invoice: Invoice) -> Mark:
     """How far the bill is, as a badge."""
-    part_paid = bool(invoice.due_minor and invoice.paid_minor)
-    return Mark("Part paid", "orange") if part_paid else widgets.BILL[invoice.status]
+    if invoice.due_minor:
+        return Mark("Part paid", "orange") if invoice.paid_minor else widgets.BILL[invoice.status]
+    if invoice.status is InvoiceStatus.BALANCED and not invoice.paid_minor:
+        if invoice.written_off_minor:
+            return Mark("Written off", "gray")
+        if invoice.credited_minor:
+            return Mark("Credited", "gray")
+    return widgets.BILL[invoice.status]
 
 
 def open_here(invoice_id: str) -> None:

@@ -16,7 +16,7 @@ from clinic_core.domain.billing import Invoice, LineItem
 from clinic_core.domain.ids import new_id
 from clinic_core.domain.organization import HealthcareService
 from clinic_core.services import billing
-from ui import forms, invoice_lines, invoice_parts, session, text
+from ui import forms, invoice_lines, invoice_parts, invoice_payer, session, text
 
 _WORK: Final = "draft.work"
 _ADD: Final = "draft.add"
@@ -64,10 +64,12 @@ def _draft(clinic: Clinic, actor: Actor, item: billing.WorkItem) -> None:
             lines = invoice_lines.read(work.edited, services, item.invoice.currency)
             rules.check_lines(lines)
             preview = _preview(clinic, work.invoice, lines)
-            _discount(work, preview)
+            with st.container(horizontal=True):
+                _discount(work, preview)
+                _payer(clinic, actor, work, preview)
     with sums:
         if preview is not None:
-            invoice_parts.show_totals(preview)
+            invoice_parts.show_totals(preview, _payer_name(clinic, preview))
             _next_step(clinic, actor, work, preview)
 
 
@@ -162,14 +164,63 @@ def _discount(work: _Work, preview: Invoice) -> None:
                 st.rerun()
 
 
+def _payer(clinic: Clinic, actor: Actor, work: _Work, preview: Invoice) -> None:
+    """Who owes a part of the bill besides the patient; nothing where the clinic knows nobody who could."""
+    known = clinic.directory().payers
+    options = ["", *(i for i, payer in known.items() if payer.active or i == preview.payer_id)]
+    if len(options) == 1:
+        return
+    label = f"Payer: {_payer_name(clinic, preview)}" if preview.payer_id else "Payer"
+    name = f"draft.payer.{work.invoice.id}.{work.invoice.version}"
+    with st.popover(text.plain(label), icon=":material/health_and_safety:"):
+        with st.form(name, border=False):
+            chosen = st.selectbox(
+                "Who pays a part",
+                options,
+                options.index(preview.payer_id or ""),
+                format_func=lambda i: known[i].name if i else "Nobody else: the patient pays",
+                key=f"{name}.who",
+            )
+            share = st.text_input(
+                "Its part",
+                invoice_payer.share_text(preview),
+                key=f"{name}.share",
+                placeholder="Its usual share",
+                help="An amount, or percent like 80 %. Empty: the usual share of the payer.",
+            )
+            setting = st.form_submit_button("Use this")
+        if setting:
+            with session.show_errors():
+                before = _saved(clinic, actor, work, preview)
+                work.invoice = invoice_payer.choose(clinic, actor, before, known.get(chosen or ""), share)
+                forms.done("The draft is saved with who pays it.")
+
+
+def _payer_name(clinic: Clinic, invoice: Invoice) -> str:
+    payer = clinic.directory().payers.get(invoice.payer_id or "")
+    return payer.name if payer else ""
+
+
 def _preview(clinic: Clinic, invoice: Invoice, lines: list[LineItem]) -> Invoice:
     profile = clinic.organization()
-    return replace(invoice, lines=tuple(lines), tax_rule=profile.tax_rule, currency=profile.currency)
+    wanted = replace(invoice, lines=tuple(lines), tax_rule=profile.tax_rule, currency=profile.currency)
+    return replace(wanted, total_minor=wanted.totals.total_minor)
+
+
+def _changed(work: _Work, preview: Invoice) -> bool:
+    return (preview.lines, preview.tax_rule) != (work.invoice.lines, work.invoice.tax_rule)
+
+
+def _saved(clinic: Clinic, actor: Actor, work: _Work, preview: Invoice) -> Invoice:
+    """The draft with the lines as they are in the table now."""
+    if _changed(work, preview):
+        work.invoice = billing.set_lines(clinic, actor, work.invoice, preview.lines)
+    return work.invoice
 
 
 def _next_step(clinic: Clinic, actor: Actor, work: _Work, preview: Invoice) -> None:
     total = preview.money(preview.totals.total_minor)
-    changed = (preview.lines, preview.tax_rule) != (work.invoice.lines, work.invoice.tax_rule)
+    changed = _changed(work, preview)
     if not st.session_state.get(_CONFIRM):
         with st.container(horizontal=True):
             st.button(
@@ -186,7 +237,7 @@ def _next_step(clinic: Clinic, actor: Actor, work: _Work, preview: Invoice) -> N
     st.warning(f"Issue this invoice over **{text.plain(total)}**? It gets its number, and its lines can never change.")
     with st.container(horizontal=True):
         if st.button("Yes, issue it", type="primary", icon=":material/task_alt:"):
-            _issue(clinic, actor, work, preview, changed=changed)
+            _issue(clinic, actor, work, preview)
         st.button("Not yet", on_click=st.session_state.update, args=({_CONFIRM: False},))
 
 
@@ -197,10 +248,8 @@ def _save(clinic: Clinic, actor: Actor, work: _Work, preview: Invoice) -> None:
         forms.done("The draft is saved.")
 
 
-def _issue(clinic: Clinic, actor: Actor, work: _Work, preview: Invoice, *, changed: bool) -> None:
+def _issue(clinic: Clinic, actor: Actor, work: _Work, preview: Invoice) -> None:
     with session.show_errors():
-        if changed:
-            work.invoice = billing.set_lines(clinic, actor, work.invoice, preview.lines)
-        issued = billing.issue(clinic, actor, work.invoice)
+        issued = billing.issue(clinic, actor, _saved(clinic, actor, work, preview))
         _forget()
         forms.done(f"{issued.label} is issued.")

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from clinic_core.domain import money
+from clinic_core.domain import billing, money
 from clinic_core.domain.billing import Invoice, LineItem, tax_lines
 
 _TABLE: Final = "width:100%;max-width:34rem;border-collapse:collapse;font-variant-numeric:tabular-nums"
@@ -21,12 +21,13 @@ def show_bill(invoice: Invoice) -> None:
         _row(line.description, invoice.money(line.amount_minor), _how(invoice, line), ruled=True)
         for line in invoice.lines
     ]
-    st.html(f'<table aria-label="Bill" style="{_TABLE}">{"".join(lines)}{_sums(invoice)}</table>')
+    rows = f"{''.join(lines)}{_sums(invoice)}{_settled(invoice)}"
+    st.html(f'<table aria-label="Bill" style="{_TABLE}">{rows}</table>')
 
 
-def show_totals(invoice: Invoice) -> None:
-    """The sums alone."""
-    st.html(f'<table aria-label="Totals" style="{_TABLE}">{_sums(invoice)}</table>')
+def show_totals(invoice: Invoice, payer: str = "") -> None:
+    """The sums alone; with the name of a draft's payer, who owes which part."""
+    st.html(f'<table aria-label="Totals" style="{_TABLE}">{_sums(invoice)}{_shares(invoice, payer)}</table>')
 
 
 def _how(invoice: Invoice, line: LineItem) -> str:
@@ -46,10 +47,32 @@ def _sums(invoice: Invoice) -> str:
     shown += _taxes(invoice)
     rows = [_row(label, invoice.money(amount)) for label, amount in shown]
     rows.append(_row("Total", invoice.money(sums.total_minor), strong=True))
-    if invoice.paid_minor:
-        rows.append(_row("Paid", invoice.money(-invoice.paid_minor)))
-        rows.append(_row("Due", invoice.money(invoice.due_minor), strong=True))
     return "".join(rows)
+
+
+def _settled(invoice: Invoice) -> str:
+    """What was paid, taken back and given up, and what is left of whom."""
+    changed = [
+        ("Paid", invoice.paid_minor),
+        ("Credit notes", invoice.credited_minor),
+        ("Written off", invoice.written_off_minor),
+    ]
+    rows = [_row(label, invoice.money(-amount)) for label, amount in changed if amount]
+    if rows or invoice.payer_due_minor:
+        rows.append(_row("Due", invoice.money(invoice.due_minor), strong=True))
+    if invoice.payer_due_minor:
+        name = invoice.payer.name if invoice.payer else "payer"
+        rows.append(_row("of it from the patient", invoice.money(invoice.patient_due_minor)))
+        rows.append(_row(f"of it from {name}", invoice.money(invoice.payer_due_minor)))
+    return "".join(rows)
+
+
+def _shares(invoice: Invoice, payer: str) -> str:
+    if invoice.payer_id is None:
+        return ""
+    share = billing.share_of(invoice)
+    rest = invoice.money(invoice.total_minor - share)
+    return _row("of it from the patient", rest) + _row(f"of it from {payer or 'payer'}", invoice.money(share))
 
 
 def _taxes(invoice: Invoice) -> list[tuple[str, int]]:

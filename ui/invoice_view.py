@@ -8,7 +8,18 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, InvoiceStatus
 from clinic_core.services import billing
-from ui import bills, draft_view, forms, invoice_parts, payment_view, session, text, widgets
+from ui import (
+    bills,
+    draft_view,
+    forms,
+    invoice_parts,
+    invoice_story,
+    payment_view,
+    session,
+    settle_view,
+    text,
+    widgets,
+)
 
 
 def show(clinic: Clinic, actor: Actor, invoice_id: str) -> None:
@@ -48,8 +59,10 @@ def _issued(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
     with left:
         invoice_parts.show_bill(invoice)
         payment_view.invoice_button(clinic, invoice)
+        invoice_story.show(invoice)
     with right:
         payment_view.show(clinic, actor, invoice)
+    settle_view.show(clinic, actor, invoice)
 
 
 def _cancelled(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
@@ -60,6 +73,7 @@ def _cancelled(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
             bills.open_here(billing.bill_again(clinic, actor, invoice).id)
             forms.done("A new draft is made. The cancelled invoice stays as it is.")
     invoice_parts.show_bill(invoice)
+    invoice_story.show(invoice)
 
 
 def _cancel(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:

@@ -9,17 +9,17 @@ import streamlit as st
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor, allows
 from clinic_core.domain.appointments import Appointment
-from clinic_core.domain.billing import Invoice, InvoiceStatus
+from clinic_core.domain.billing import Invoice
 from clinic_core.domain.people import Patient
 from clinic_core.services import patients
 from clinic_core.services.patients import PatientRecord
-from ui import bills, booking, errors, forms, notes, patient_form, session, visit_drawer, widgets
-from ui.rows import Mark, Row, Step, rows
+from ui import account_view, bills, booking, errors, forms, notes, patient_form, session, visit_drawer, widgets
+from ui.rows import Row, Step, rows
 from ui.text import plain
 
 _EDIT: Final = "patient_record.edit"
 _PLACE: Final = "patient_record"
-_VISITS, _BILLS, _NOTES = "Visits", "Bills", "Notes"
+_VISITS, _BILLS, _ACCOUNT, _NOTES = "Visits", "Bills", "Account", "Notes"
 
 
 def show(clinic: Clinic, actor: Actor, patient_id: str) -> None:
@@ -90,6 +90,7 @@ def _contact(clinic: Clinic, record: PatientRecord) -> None:
 
 def _sections(clinic: Clinic, actor: Actor, record: PatientRecord) -> None:
     names = [_VISITS, *([_BILLS] if allows(actor, "invoice.read") else [])]
+    names += [_ACCOUNT] if allows(actor, "account.read") else []
     names += [_NOTES] if allows(actor, "encounter.read") else []
     chosen = st.segmented_control(
         "Section",
@@ -99,6 +100,9 @@ def _sections(clinic: Clinic, actor: Actor, record: PatientRecord) -> None:
         key="patient_record.section",
         label_visibility="collapsed",
     )
+    if chosen == _ACCOUNT:
+        account_view.show(clinic, actor, record)
+        return
     draw = {_VISITS: _visits, _BILLS: _bills, _NOTES: _notes}[chosen]
     draw(clinic, record)
 
@@ -148,7 +152,6 @@ def _bills(clinic: Clinic, record: PatientRecord) -> None:
 
 def _bill(clinic: Clinic, invoice: Invoice) -> Row:
     owed = clinic.money(invoice.due_minor) if invoice.due_minor else ""
-    part_paid = invoice.status is InvoiceStatus.ISSUED and invoice.paid_minor
     return Row(
         id=invoice.id,
         label=invoice.label,
@@ -157,7 +160,7 @@ def _bill(clinic: Clinic, invoice: Invoice) -> Row:
             widgets.short_day(invoice.issued_on or invoice.drafted_on),
             clinic.money(invoice.total_minor),
             owed,
-            Mark("Part paid", "orange") if part_paid else widgets.BILL[invoice.status],
+            bills.mark(invoice),
         ],
         steps=[Step("open", "Open")],
     )

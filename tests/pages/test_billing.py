@@ -16,7 +16,7 @@ from clinic_core.services import billing
 from tests import make
 from tests.conftest import World
 from tests.pages import screen
-from ui import bills, payment_view
+from ui import bills, papers
 
 
 @pytest.fixture
@@ -307,11 +307,11 @@ def test_the_papers_are_made_when_they_are_asked_for(world: World, reception: Ac
     paid = billing.take_payment(
         world.clinic, reception, issued, key="k", amount_minor=50_000, method=PaymentMethod.CASH
     )
-    assert payment_view.invoice_pdf(world.clinic, reception, invoice_id=paid.id).startswith(b"%PDF")
-    assert payment_view.receipt_pdf(world.clinic, reception, invoice_id=paid.id, payment_key="k").startswith(b"%PDF")
+    assert papers.invoice_pdf(world.clinic, reception, invoice_id=paid.id).startswith(b"%PDF")
+    assert papers.receipt_pdf(world.clinic, reception, invoice_id=paid.id, payment_key="k").startswith(b"%PDF")
 
 
 def test_the_papers_are_not_for_everybody(world: World, doctor: Actor, issued: Invoice) -> None:
     """The service asks again."""
     with pytest.raises(Forbidden):
-        payment_view.invoice_pdf(world.clinic, doctor, invoice_id=issued.id)
+        papers.invoice_pdf(world.clinic, doctor, invoice_id=issued.id)
