@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from clinic_core.documents.sheet import Sheet
 
 _GAP: Final = 10.0  # mm between the two halves of a till
-_HEAD: Final = 28.0  # mm of a till above its two halves
+_SIGNATURES: Final = 24.0  # mm
+_SIZE: Final = 8.5  # points, of the tables
+_HEAD: Final = 22.0  # mm of a till above its two halves
 Close = DayClose | TillClose
 
 
@@ -23,7 +25,7 @@ def till(close: TillClose) -> bytes:
     """The PDF of one closed till."""
     said = labels.of(close.locale)
     sheet = _sheet(close, said.till_close, close.number, said)
-    _till(sheet, close, close.till)
+    _till(sheet, close, close.till, keep=_SIGNATURES)
     sheet.ln(2)
     sheet.signatures([said.signature_counted, said.signature_received])
     return sheet.finished()
@@ -37,13 +39,19 @@ def day(close: DayClose) -> bytes:
     _methods(sheet, close)
     _invoices(sheet, close)
     _tills(sheet, close)
-    for count in close.tills:
-        sheet.ln(6)
-        if sheet.will_page_break(_till_height(count)):
+    names = [said.closed_by, said.signature_received]
+    is_first = not sheet.will_page_break(_SIGNATURES)  # beside what is signed; else below the last till
+    if is_first:
+        sheet.signatures(names)
+    for place, count in enumerate(close.tills):
+        if place == 0 or sheet.will_page_break(_till_height(count) + 9):
             sheet.add_page()
-        sheet.rule(after=5)
+        else:
+            sheet.rule(after=5)
         _till(sheet, close, count)
-    sheet.signatures([said.closed_by, said.signature_received])
+        sheet.ln(4)
+    if not is_first:
+        sheet.signatures(names)
     return sheet.finished()
 
 
@@ -70,7 +78,7 @@ def _about(sheet: Sheet, close: DayClose) -> None:
         (said.entries, entries),
     ]
     sheet.facts(facts, width=sheet.epw, label=0.2)
-    sheet.ln(5)
+    sheet.ln(4)
 
 
 def _methods(sheet: Sheet, close: DayClose) -> None:
@@ -87,8 +95,8 @@ def _methods(sheet: Sheet, close: DayClose) -> None:
         for total in close.methods
     ]
     sums = [close.taken_minor, -close.refunded_minor, close.taken_minor - close.refunded_minor]
-    table.draw(sheet, columns, rows, totals=[said.total, *_moneys(close, sums)])
-    sheet.ln(5)
+    table.draw(sheet, columns, rows, totals=[said.total, *_moneys(close, sums)], size=_SIZE)
+    sheet.ln(4)
 
 
 def _invoices(sheet: Sheet, close: DayClose) -> None:
@@ -104,9 +112,9 @@ def _invoices(sheet: Sheet, close: DayClose) -> None:
         (said.deposits_returned, -close.deposits_returned_minor),
         (said.credit_applied, close.credit_applied_minor),
     ]
-    columns = (Column("", 136), Column(said.amount, 38, "RIGHT"))
-    table.draw(sheet, columns, [[label, _money(close, amount)] for label, amount in rows])
-    sheet.ln(5)
+    columns = (Column("", 136), Column("", 38, "RIGHT"))
+    table.draw(sheet, columns, [[label, _money(close, amount)] for label, amount in rows], size=_SIZE)
+    sheet.ln(4)
 
 
 def _tills(sheet: Sheet, close: DayClose) -> None:
@@ -123,7 +131,7 @@ def _tills(sheet: Sheet, close: DayClose) -> None:
     )
     rows = [[_name(count), *_moneys(close, _figures(count))] for count in close.tills]
     sums = [sum(column) for column in zip(*map(_figures, close.tills), strict=True)]
-    table.draw(sheet, columns, rows, totals=[said.total, *_moneys(close, sums)])
+    table.draw(sheet, columns, rows, totals=[said.total, *_moneys(close, sums)], size=_SIZE)
 
 
 def _figures(count: TillCount) -> list[int]:
@@ -133,8 +141,11 @@ def _figures(count: TillCount) -> list[int]:
 # -- a till --------------------------------------------------------------------------------------------------------
 
 
-def _till(sheet: Sheet, close: Close, count: TillCount) -> None:
-    """What should be in the till on the left, what was counted on the right, the variance below both."""
+def _till(sheet: Sheet, close: Close, count: TillCount, *, keep: float = 0) -> None:
+    """What should be in the till on the left, what was counted on the right, the variance below both.
+
+    `keep` mm of what comes next stay on the variance's page.
+    """
     said = sheet.labels
     sheet.heading(f"{said.till_of} {_name(count)}")
     facts = [
@@ -145,6 +156,8 @@ def _till(sheet: Sheet, close: Close, count: TillCount) -> None:
     sheet.facts(facts, width=sheet.epw, label=0.2)
     sheet.ln(3)
     _sides(sheet, close, count)
+    if sheet.will_page_break(24 + keep):
+        sheet.add_page()
     _outcome(sheet, close, count)
 
 
@@ -172,7 +185,9 @@ def _expected(sheet: Sheet, close: Close, count: TillCount, *, width: float) -> 
         *([move.reason or said.movements, _money(close, move.amount_minor)] for move in count.moves),
     ]
     columns = (Column(said.expected, 50), Column(said.amount, 32, "RIGHT"))
-    table.draw(sheet, columns, rows, totals=[said.expected, _money(close, count.expected_minor)], width=width)
+    table.draw(
+        sheet, columns, rows, totals=[said.expected, _money(close, count.expected_minor)], width=width, size=_SIZE
+    )
 
 
 def _counted(sheet: Sheet, close: Close, count: TillCount, *, width: float) -> None:
@@ -187,7 +202,7 @@ def _counted(sheet: Sheet, close: Close, count: TillCount, *, width: float) -> N
         Column(said.amount, 34, "RIGHT"),
     )
     totals = [said.counted, "", _money(close, count.counted_minor)]
-    table.draw(sheet, columns, rows, totals=totals, width=width)
+    table.draw(sheet, columns, rows, totals=totals, width=width, size=_SIZE)
 
 
 def _outcome(sheet: Sheet, close: Close, count: TillCount) -> None:
@@ -208,7 +223,7 @@ def _outcome(sheet: Sheet, close: Close, count: TillCount) -> None:
 
 def _till_height(count: TillCount) -> float:
     """About how much room a till's part takes, in mm."""
-    return 62 + 7.2 * max(len(count.moves) + 3, len(count.counted))
+    return _HEAD + 26 + 6.7 * (2 + max(len(count.moves) + 3, len(count.counted)))
 
 
 def _name(count: TillCount) -> str:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _RIGHT: Final = 74.0  # mm, the column of dates
 _SUMS: Final = 84.0  # mm, the column of sums
-_CODE: Final = 32.0  # mm, the payment code without its quiet zone
+_CODE: Final = 32.0  # mm, the payment code without its quiet zone, at least
+_MODULE: Final = 0.52  # mm, of one of its squares, at least: telephones read that
 
 
 def render(invoice: Invoice) -> bytes:
@@ -174,10 +175,11 @@ def _code(invoice: Invoice) -> str:
 
 def _draw_code(sheet: Sheet, invoice: Invoice, code: str) -> None:
     """The payment code at the left edge, with what it pays and to whom beside it."""
-    top, left = sheet.y + 1, sheet.l_margin + 1
-    sheet.code(qr.modules(code), x=left, y=top, size=_CODE)
-    sheet.set_xy(left + _CODE + 4, top - 1)
-    room = sheet.epw - _SUMS - _CODE - 8
+    top, left, modules = sheet.y + 1, sheet.l_margin + 1, qr.modules(code)
+    size = max(_CODE, len(modules) * _MODULE)
+    sheet.code(modules, x=left, y=top, size=size)
+    sheet.set_xy(left + size + 4, top - 1)
+    room = sheet.epw - _SUMS - size - 8
     sheet.pen(9.5, bold=True)
     sheet.line_of(sheet.labels.scan_to_pay, width=room)
     sheet.pen(9.5)
@@ -185,7 +187,7 @@ def _draw_code(sheet: Sheet, invoice: Invoice, code: str) -> None:
     sheet.pen(8, color=MUTED)
     for text in (*_payee(invoice), sheet.labels.scan_unless_paid):
         sheet.line_of(text, width=room)
-    sheet.set_y(max(sheet.y, top + _CODE))
+    sheet.set_y(max(sheet.y, top + size))
 
 
 def _payee(invoice: Invoice) -> list[str]:

@@ -14,6 +14,7 @@ from clinic_core.errors import InvalidInput
 _LARGEST_EUR: Final = 99_999_999_999  # cents, EPC069-12
 _LONGEST_EPC: Final = 331  # bytes, EPC069-12
 _LONGEST_NAME: Final = 70
+_LONGEST_QUOTED: Final = 150
 _LONGEST_TEXT: Final = 140
 _LONGEST_UPI_REFERENCE: Final = 35
 
@@ -84,7 +85,7 @@ def of_payment(pay_to: PayTo | None, amount_minor: int, currency: str, reference
         return ""
     try:
         if currency == "INR" and pay_to.upi_id:
-            return upi(pay_to.upi_id, pay_to.name, amount_minor, currency, reference)
+            return upi(pay_to.upi_id, _short(pay_to.name), amount_minor, currency, reference)
         if currency == "EUR" and pay_to.iban:
             return epc(pay_to.iban, pay_to.bic, pay_to.name[:_LONGEST_NAME], amount_minor, currency, reference)
     except InvalidInput:
@@ -98,6 +99,14 @@ def modules(text: str) -> Sequence[Sequence[int]]:
 
     code = segno.make_qr(text, error="m", boost_error=False, encoding="utf-8", mode="byte", eci=False)
     return [list(row) for row in code.matrix]
+
+
+def _short(name: str) -> str:
+    """As much of a name as a phone can still read from a small code: outside ASCII each sign takes nine places."""
+    kept = name[:_LONGEST_NAME]
+    while len(quote(kept)) > _LONGEST_QUOTED:
+        kept = kept[:-1]
+    return kept
 
 
 def _require_amount(amount_minor: int) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_UPRIGHT: Final = 6  # columns on an upright page
 _CHART: Final = 0.42  # of the page's height, at most
+_SIZE_AT: Final = (16, 20)  # where a PNG's header says how wide and how tall it is
 
 
 def render(
@@ -76,8 +77,10 @@ def render(
 
 
 def _chart(sheet: Sheet, png: bytes, title: str) -> None:
-    from fpdf.enums import Align  # noqa: PLC0415 - fpdf2 is loaded by now
-
-    height = sheet.eph * _CHART
-    sheet.image(BytesIO(png), x=Align.C, w=sheet.epw, h=height, keep_aspect_ratio=True, alt_text=title)
+    """As wide as the page, unless it would be too tall for one."""
+    wide, tall = (int.from_bytes(png[at : at + 4]) for at in _SIZE_AT)
+    height = min(sheet.eph * _CHART, sheet.epw * tall / wide)
+    width = height * wide / tall
+    left = sheet.l_margin + (sheet.epw - width) / 2
+    sheet.image(BytesIO(png), x=left, w=width, h=height, alt_text=title)
     sheet.ln(4)

@@ -23,6 +23,7 @@ from clinic_core.documents.style import INK, MUTED, RULE, Colour
 from clinic_core.domain.billing import Party
 
 _UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
+_LONG_NAME: Final = 50  # characters of a clinic's name that stand in large letters
 _PAPERS: Final = {"A4": (210.0, 297.0), "A5": (148.0, 210.0)}  # mm, ISO 216
 
 
@@ -75,7 +76,8 @@ class Sheet(FPDF):
 
     def pen(self, size: float = 9.5, *, bold: bool = False, color: Colour = INK) -> None:
         """How the next text looks; `size` in points."""
-        self.set_font(fonts.BASE, "B" if bold else "", size)
+        self._style = "B" if bold else ""
+        self.set_font(fonts.BASE, self._style, size)
         self.set_text_color(*color)
 
     def line_of(self, text: str, *, width: float = 0, align: str = "L", height: float | None = None) -> None:
@@ -95,7 +97,7 @@ class Sheet(FPDF):
     def letterhead(self, issuer: Party, title: str, number: str) -> None:
         """Who issues it on the left, what it is on the right; the next text begins below both."""
         top, half = self.y, self.epw / 2
-        self.pen(15, bold=True)
+        self.pen(15 if len(issuer.name) <= _LONG_NAME else 11.5, bold=True)
         self.line_of(issuer.name, width=half)
         self.pen(9, color=MUTED)
         tax_id = self.labels.tax_id.format(number=issuer.tax_id) if issuer.tax_id else ""
@@ -124,6 +126,8 @@ class Sheet(FPDF):
         left = self.x
         for name, value in rows:
             if value:
+                if self.will_page_break(12):
+                    self.add_page()
                 top = self.y
                 self.pen(9.5, color=MUTED)
                 self.set_xy(left, top)
@@ -203,6 +207,7 @@ class Sheet(FPDF):
         self.set_auto_page_break(False)
         for page in range(1, self.pages_count + 1):
             self.page = page
+            self.current_font_is_set_on_page = False  # that page ended in a font of its own
             self.set_xy(self.l_margin, -14)
             self.pen(8, color=MUTED)
             self.cell(self.epw / 2, 5, self._title)
@@ -250,13 +255,10 @@ class Sheet(FPDF):
         """
         for family, run in self._runs(text):
             state = self._get_current_graphics_state()
-            if family == fonts.BASE:
-                yield Fragment(run, state, self.k)
-            else:
-                bold = "B" if "B" in state.font_style and family in fonts.BOLD_FILES else ""
-                state.font_family, state.font_style = family, bold
-                state.current_font = self.fonts[family + bold]
-                yield _ShapedRun(run, state, self.k)
+            style = self._style if family == fonts.BASE or family in fonts.BOLD_FILES else ""
+            # named for the base font as well: fpdf2 takes the font of a page's first word for that of all that follow
+            state.font_family, state.font_style, state.current_font = family, style, self.fonts[family + style]
+            yield (Fragment if family == fonts.BASE else _ShapedRun)(run, state, self.k)
 
     def _runs(self, text: str) -> Iterator[tuple[str, list[str]]]:
         family, run = fonts.BASE, list[str]()

@@ -46,7 +46,7 @@ def _facts(slip: Slip, said: Labels) -> list[tuple[str, str]]:
     came = slip.kind is SlipKind.DEPOSIT
     return [
         (said.received if came else said.paid_out, words.moment(slip.at, slip.time_zone, slip.locale)),
-        (said.paid_by, said.methods[slip.method] if slip.method else ""),
+        (said.paid_by if came else said.method, said.methods[slip.method] if slip.method else ""),
         (said.reference, slip.reference),
         (said.for_invoice, slip.invoice),
         (said.reason, slip.reason),

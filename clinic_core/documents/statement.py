@@ -62,9 +62,9 @@ def _events(sheet: Sheet, statement: Statement) -> None:
     opening = ["", said.opening_balance, "", "", "", _money(statement, statement.opening_minor)]
     rows = [opening, *(_cells(statement, line, said) for line in statement.lines)]
     columns = (
-        Column(said.date, 23),
+        Column(said.date),
         Column(said.description, 49),
-        Column(said.number, 32),
+        Column(said.number),
         Column(said.charged, 26, "RIGHT"),
         Column(said.settled, 26, "RIGHT"),
         Column(said.balance, 28, "RIGHT"),

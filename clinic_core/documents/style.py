@@ -15,8 +15,11 @@ ALARM: Final[Colour] = (170, 30, 30)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its heading, its width in relation to the others, where its text stands."""
+    """A column of a table: its heading, its width in relation to the others, where its text stands.
+
+    A column of width 0 is as wide as its text, and so its text is not broken; numbers, which stand right, never are.
+    """
 
     heading: str
-    width: float
+    width: float = 0
     align: Literal["LEFT", "RIGHT"] = "LEFT"

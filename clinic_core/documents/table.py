@@ -14,6 +14,7 @@ Row = Sequence[str]
 Carry = Callable[[int], tuple[Row, Row]]
 _PADDING: Final = 1.3  # mm above and below a row's text
 _HEADING: Final = 8.0  # points
+_LEAST: Final = 0.3  # of its share that a column of words keeps
 _WIDEST: Final = 70.0  # mm, of a column that is as wide as its text
 
 
@@ -38,7 +39,7 @@ def draw(
         width: Of the whole table in mm; 0 for the page's.
         size: Of the text in points.
     """
-    table = _Table(sheet, columns, rows, width=width or sheet.epw, size=size)
+    table = _Table(sheet, columns, [*rows, *([totals] if totals else [])], width=width or sheet.epw, size=size)
     table.head()
     for place, row in enumerate(rows):
         is_last = place == len(rows) - 1
@@ -66,12 +67,13 @@ class _Table:
     ) -> None:
         self.sheet, self._columns, self._size, self._left = sheet, columns, size, sheet.x
         sheet.pen(size)
-        wanted = [column.width or _natural(sheet, column, rows, at) for at, column in enumerate(columns)]
-        self._widths = [part * width / sum(wanted) for part in wanted]
+        self._widths = _widths(sheet, columns, rows, width)
         self._width = width
 
     def head(self) -> None:
-        """The headings."""
+        """The headings, if there are any."""
+        if not any(column.heading for column in self._columns):
+            return
         self.sheet.pen(_HEADING, color=MUTED)
         self._draw([column.heading for column in self._columns])
         self._line()
@@ -125,8 +127,23 @@ class _Table:
         return float(self.sheet.font_size) * 1.35
 
 
+def _widths(sheet: Sheet, columns: Sequence[Column], rows: Sequence[Row], width: float) -> list[float]:
+    """The columns' widths in mm. What must not be broken gets what it needs, at the cost of the columns of words."""
+    natural = [_natural(sheet, column, rows, at) for at, column in enumerate(columns)]
+    pairs = list(zip(columns, natural, strict=True))
+    fixed = [own if column.align == "RIGHT" or not column.width else 0.0 for column, own in pairs]
+    shares = [(column.width or own) for column, own in pairs]
+    shares = [share * width / sum(shares) for share in shares]
+    missing = sum(max(0.0, need - share) for need, share in zip(fixed, shares, strict=True))
+    free = sum(share for need, share in zip(fixed, shares, strict=True) if not need)
+    kept = max(_LEAST, 1 - missing / free) if free else 1.0
+    wanted = [max(need, share) if need else share * kept for need, share in zip(fixed, shares, strict=True)]
+    return [share * width / sum(wanted) for share in wanted]
+
+
 def _natural(sheet: Sheet, column: Column, rows: Sequence[Row], at: int) -> float:
     """As wide as the column's longest text, within reason."""
     longest = sorted({row[at] for row in rows}, key=len)[-5:]
-    widths = [sheet.get_string_width(part) for text in (*longest, column.heading) for part in text.splitlines()]
-    return min(max(widths, default=0.0) + 2 * sheet.c_margin + 2, _WIDEST)
+    widths = [sheet.get_string_width(part) for text in longest for part in text.splitlines()]
+    heading = sheet.get_string_width(column.heading) * _HEADING / sheet.font_size_pt
+    return min(max(*widths, heading, 0.0) + 2 * sheet.c_margin + 1.5, _WIDEST)
