@@ -7,6 +7,11 @@ A report's file says
 - ``KEY``, the column that tells its rows apart ("" when it has one row), ``CHART``, how it is drawn;
 - ``MEASURES``, its figures: each names the facts behind it, so that every figure can show its rows;
 - ``FACTS``, the frames that ``build`` takes, in order, and ``build`` itself.
+
+The frames of charges, payments and visits are sums already: one row per value of the key and per event (of visits, per
+status), with the facts' amounts added up and how many they are in ``count``. So ``build`` may only sum, and gives for
+the rows themselves what it gives for their sums. A report that needs rows, such as one of quantiles, asks for
+``visit_rows`` and so on, and names in ``COLUMNS`` what it takes of them; it costs ten times as much.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ class Report(Protocol):
     CHART: Chart
     MEASURES: tuple[Measure, ...]
     FACTS: tuple[str, ...]
+    COLUMNS: tuple[str, ...]  # of rows; only where FACTS has some
 
     def build(self, *frames: pd.DataFrame) -> pd.DataFrame:
         """The figures: a row per value of KEY, a column per measure."""

@@ -16,6 +16,12 @@ VISITS: Final = "visits"
 BALANCES: Final = "balances"  # one row per invoice, see balances.py
 CHARGES_SO_FAR: Final = "charges_so_far"  # from the first day on instead of from the period's
 PAYMENTS_SO_FAR: Final = "payments_so_far"
+SO_FAR: Final = {CHARGES_SO_FAR: CHARGES, PAYMENTS_SO_FAR: PAYMENTS, BALANCES: BALANCES}
+CHARGE_ROWS: Final = "charge_rows"  # one row per fact instead of sums and counts: for what no sum tells
+PAYMENT_ROWS: Final = "payment_rows"
+VISIT_ROWS: Final = "visit_rows"
+ROWS: Final = {CHARGE_ROWS: CHARGES, PAYMENT_ROWS: PAYMENTS, VISIT_ROWS: VISITS}
+COUNT: Final = "count"  # how many facts a row stands for
 
 PRACTITIONER: Final = "practitioner_id"
 SERVICE: Final = "service_id"
@@ -30,11 +36,15 @@ SEEN: Final = ("fulfilled",)
 MISSED: Final = ("noshow",)
 CANCELLED: Final = ("cancelled",)
 OPEN: Final = ("booked", "arrived", "checked-in")
+RECEIVED: Final = ("payment", "deposit")
 
 BILLED_BASIS: Final = (
-    "Billed: invoices with tax, by the day they were issued; a cancelled one is taken back on the day it was cancelled."
+    "Billed: invoices with tax, by the day they were issued; what was cancelled or credited is taken back on the day "
+    "that happened."
 )
-COLLECTED_BASIS: Final = "Collected: payments, by the day they were received."
+COLLECTED_BASIS: Final = (
+    "Collected: money received, deposits too, less money given back, by the day it was received or given back."
+)
 TAX_BASIS: Final = (
     "Net and tax: lines of invoices, by the day they were issued; what was cancelled or credited is taken back on the "
     "day that happened, with its tax."
@@ -73,8 +83,8 @@ class Measure:
     label: str
     facts: str
     unit: Unit = Unit.MONEY
-    adds: str = ""  # the column of the facts that it sums up; "" when it counts rows or is no sum
-    statuses: tuple[str, ...] = ()  # of the visits that it is made of; all when empty
+    adds: str = ""  # the column of the facts that it sums up; "" when it counts them or is no sum
+    statuses: tuple[str, ...] = ()  # of the visits, or events of the money, that it is made of; all when empty
     known: str = ""  # the column of the facts that must be known in each row
 
 
@@ -85,7 +95,7 @@ def sums(frame: pd.DataFrame, key: str, column: str) -> pd.Series:
 
 def counts(visits: pd.DataFrame, key: str, statuses: tuple[str, ...]) -> pd.Series:
     """How many visits of these statuses there are per key, int64; only keys that occur."""
-    return visits.loc[visits["status"].isin(statuses), key].value_counts(sort=False).astype("int64")
+    return sums(visits[visits["status"].isin(statuses)], key, COUNT)
 
 
 def side_by_side(key: str, columns: dict[str, pd.Series]) -> pd.DataFrame:

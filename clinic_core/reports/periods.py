@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -80,6 +80,11 @@ def period_of(days: pd.Series, grain: Grain) -> pd.Series:
     elif grain is Grain.WEEK:
         whole = whole - ((whole.astype(np.int64) + _EPOCH_TO_MONDAY) % _DAYS_IN_WEEK)
     return pd.Series(whole.astype("datetime64[s]"), index=days.index, name=PERIOD)
+
+
+def weekday_of(days: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """0 for Monday to 6 for Sunday, of days since 1970."""
+    return (days + _EPOCH_TO_MONDAY) % _DAYS_IN_WEEK
 
 
 def every_period(first: pd.Timestamp, last: pd.Timestamp, grain: Grain) -> pd.DatetimeIndex:

@@ -2,7 +2,18 @@
 
 import pandas as pd
 
-from clinic_core.reports.measures import COLLECTED_BASIS, METHOD, PAYMENTS, Chart, Measure, Unit, side_by_side, sums
+from clinic_core.reports.measures import (
+    COLLECTED_BASIS,
+    COUNT,
+    METHOD,
+    PAYMENTS,
+    RECEIVED,
+    Chart,
+    Measure,
+    Unit,
+    side_by_side,
+    sums,
+)
 
 TITLE = "Methods"
 BOARD = "Revenue"
@@ -13,7 +24,7 @@ CHART = Chart.RANKED
 FACTS = (PAYMENTS,)
 MEASURES = (
     Measure(column="collected_minor", label="Collected", facts=PAYMENTS, adds="amount_minor"),
-    Measure(column="payments", label="Payments", facts=PAYMENTS, unit=Unit.COUNT),
+    Measure(column="payments", label="Payments", facts=PAYMENTS, unit=Unit.COUNT, statuses=RECEIVED),
 )
 
 
@@ -21,11 +32,12 @@ def build(payments: pd.DataFrame) -> pd.DataFrame:
     """Sum and count payments per method.
 
     Args:
-        payments: `method`, `amount_minor`, one row per payment.
+        payments: `method`, `event`, `amount_minor`, `count`, one row per method and event.
 
     Returns:
         One row per method that was used, most collected first: `method`, `collected_minor`, `payments`.
     """
     collected = sums(payments, METHOD, "amount_minor")
-    table = side_by_side(METHOD, {"collected_minor": collected, "payments": payments[METHOD].value_counts(sort=False)})
+    received = sums(payments[payments["event"].isin(RECEIVED)], METHOD, COUNT)
+    table = side_by_side(METHOD, {"collected_minor": collected, "payments": received})
     return table.sort_values("collected_minor", ascending=False, kind="stable", ignore_index=True)

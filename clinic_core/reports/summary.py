@@ -8,6 +8,7 @@ from clinic_core.reports.measures import (
     CHARGES,
     CHARGES_SO_FAR,
     COLLECTED_BASIS,
+    COUNT,
     MISSED,
     NOSHOW_BASIS,
     PAYMENTS,
@@ -25,7 +26,8 @@ BOARD = ""
 ORDER = 0
 BASIS = (
     f"{BILLED_BASIS} {COLLECTED_BASIS} Outstanding: all that was billed up to the last day of the period less all that "
-    f"was collected up to that day. {VISITS_BASIS} {NOSHOW_BASIS}"
+    f"was paid of it, refunded, settled with money on account or written off up to that day. {VISITS_BASIS} "
+    f"{NOSHOW_BASIS}"
 )
 KEY = ""
 CHART = Chart.NONE
@@ -55,8 +57,8 @@ def build(
     Returns:
         One row: the columns of MEASURES; `noshow_rate` is NaN when nobody was due.
     """
-    seen, missed = (int(visits["status"].isin(statuses).sum()) for statuses in (SEEN, MISSED))
-    owed = charges_so_far["total_minor"].sum() - payments_so_far["amount_minor"].sum()
+    seen, missed = (int(visits.loc[visits["status"].isin(statuses), COUNT].sum()) for statuses in (SEEN, MISSED))
+    owed = charges_so_far["total_minor"].sum() - payments_so_far["settled_minor"].sum()
     figures = {
         "billed_minor": charges["total_minor"].sum(),
         "collected_minor": payments["amount_minor"].sum(),

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from clinic_core.reports.measures import VISITS, VISITS_BASIS, Chart, Measure, Unit
+from clinic_core.reports.measures import VISIT_ROWS, VISITS, VISITS_BASIS, Chart, Measure, Unit
 from clinic_core.reports.periods import PERIOD
 
 TITLE = "Waiting"
@@ -14,7 +14,8 @@ BASIS = (
 )
 KEY = PERIOD
 CHART = Chart.LINES
-FACTS = (VISITS,)
+FACTS = (VISIT_ROWS,)
+COLUMNS = ("waited_minutes",)
 _WAIT = "waited_minutes"
 MEASURES = (
     Measure(column="half", label="Middle wait", facts=VISITS, unit=Unit.MINUTES, known=_WAIT),

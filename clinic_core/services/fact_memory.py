@@ -9,17 +9,19 @@ from itertools import count
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-import pandas as pd
+import pyarrow as pa
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain.facts import Unfolded
+from clinic_core.domain.facts import Owner, Unfolded, touched
+from clinic_core.domain.journal import Entry
 from clinic_core.services import fact_tables
+from clinic_core.services.fact_columns import Fact, Part, Vocabulary, joined, part_of, parts_of
 from clinic_core.services.fact_tables import CHARGES, PAYMENTS, SHAPE, VISITS, Tables
 
-INVOICES: Final = "invoices"
+JOURNAL: Final = "journal"
 APPOINTMENTS: Final = "appointments"
-SOURCES: Final = (INVOICES, APPOINTMENTS)
-_TABLES: Final = {INVOICES: (CHARGES, PAYMENTS), APPOINTMENTS: (VISITS,)}
+SOURCES: Final = (JOURNAL, APPOINTMENTS)
+_TABLES: Final = {JOURNAL: (CHARGES, PAYMENTS), APPOINTMENTS: (VISITS,)}
 _LOOKS: Final = 4  # while somebody folds year after year; then the last look is good enough for a chart
 _serials = count(1)
 
@@ -28,10 +30,14 @@ _serials = count(1)
 class Snapshot:
     """All facts as they stand. Shared and read-only: the same object is given out as long as nothing changes."""
 
-    charges: pd.DataFrame
-    payments: pd.DataFrame
-    visits: pd.DataFrame
+    charges: Fact
+    payments: Fact
+    visits: Fact
     serial: int = field(default_factory=lambda: next(_serials))  # differs whenever anything does, within a process
+
+    def of(self, kind: str) -> Fact:
+        """One of the three by its name."""
+        return {CHARGES: self.charges, PAYMENTS: self.payments, VISITS: self.visits}[kind]
 
 
 def snapshot(clinic: Clinic) -> Snapshot:
@@ -48,18 +54,26 @@ def snapshot(clinic: Clinic) -> Snapshot:
 
 def source(clinic: Clinic, name: str) -> Any:
     """The store of one kind of document that facts are made of."""
-    return clinic.facts.invoices if name == INVOICES else clinic.facts.appointments
+    return clinic.facts.journal if name == JOURNAL else clinic.facts.appointments
 
 
 def block_id_of(name: str, month: str) -> str:
-    """The block of a source's month, e.g. ``"invoices:2026-03"``."""
+    """The block of a source's month, e.g. ``"journal:2026-03"``."""
     return f"{name}:{month}"
 
 
 def month_tables(clinic: Clinic, block_id: str) -> Tables:
     """What a block should hold, made of its documents."""
     name, _, month = block_id.partition(":")
-    return _tables(clinic, name, source(clinic, name).of_month(month))
+    return tables_of(clinic, name, source(clinic, name).of_month(month))
+
+
+def tables_of(clinic: Clinic, name: str, records: Iterable[Any]) -> Tables:
+    """The facts of documents of one kind."""
+    if name == JOURNAL:
+        entries = list(records)
+        return fact_tables.of_entries(entries, _owners(clinic, entries))
+    return fact_tables.of_appointments(records, clinic.zone)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,16 +82,16 @@ class _Blocks:
 
     generation: str = ""
     stamps: Mapping[str, str] = field(default_factory=dict)
-    tables: Mapping[str, Tables] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, Part]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tail:
-    """The unfolded documents of one source, and their facts."""
+    """The unfolded documents of one source, and their facts by table name and month."""
 
     name: str
     documents: tuple[Unfolded, ...]
-    tables: Tables
+    parts: Mapping[str, Mapping[int, Part]]
 
     def hidden(self) -> dict[str, list[str]]:
         """Block id -> the documents whose rows in it do not count any more."""
@@ -89,12 +103,12 @@ class _Tail:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """The frames made of one source's blocks and tail."""
+class _Seen:
+    """What was made of one source's blocks and tail."""
 
     blocks: _Blocks
     tail: tuple[Unfolded, ...]
-    frames: Mapping[str, pd.DataFrame]
+    facts: Mapping[str, Fact]
 
 
 class _Memory:
@@ -102,10 +116,11 @@ class _Memory:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._vocabulary = Vocabulary()
         self.blocks = _Blocks()
         self._tails = {name: _Tail(name, (), {}) for name in SOURCES}
-        self._parts: dict[str, _Part] = {}
-        self._last: tuple[tuple[_Part, ...], Snapshot] | None = None
+        self._seen: dict[str, _Seen] = {}
+        self._last: tuple[tuple[_Seen, ...], Snapshot] | None = None
 
     def tail(self, clinic: Clinic, name: str) -> _Tail:
         """What is unfolded now; its facts are read only when it is not what it was."""
@@ -113,7 +128,10 @@ class _Memory:
         if now == known.documents:
             return known
         listed = source(clinic, name).tail()
-        found = _Tail(name, tuple(one for one, _ in listed), _tables(clinic, name, (record for _, record in listed)))
+        tables = tables_of(clinic, name, (record for _, record in listed))
+        with self._lock:
+            parts = {kind: parts_of(kind, table, self._vocabulary) for kind, table in tables.items()}
+        found = _Tail(name, tuple(one for one, _ in listed), parts)
         self._tails[name] = found
         return found
 
@@ -122,23 +140,25 @@ class _Memory:
         with self._lock:
             known, generation = self.blocks, clinic.facts.generation()
             if generation != known.generation:
-                self.blocks = _loaded(clinic, known, generation)
+                self.blocks = _loaded(clinic, known, generation, self._vocabulary)
+                pa.default_memory_pool().release_unused()
             return self.blocks
 
     def snapshot(self, blocks: _Blocks, tails: Sequence[_Tail]) -> Snapshot:
-        """The frames of these blocks and tails; the ones made last when they are the same."""
+        """The facts of these blocks and tails; the ones made last when they are the same."""
         with self._lock:
-            parts = tuple(self._part(blocks, tail) for tail in tails)
-            if self._last is None or self._last[0] != parts:
-                frames = {name: frame for part in parts for name, frame in part.frames.items()}
-                self._last = (parts, Snapshot(frames[CHARGES], frames[PAYMENTS], frames[VISITS]))
+            seen = tuple(self._of_source(blocks, tail) for tail in tails)
+            if self._last is None or self._last[0] != seen:
+                found = {kind: fact for one in seen for kind, fact in one.facts.items()}
+                self._last = (seen, Snapshot(found[CHARGES], found[PAYMENTS], found[VISITS]))
             return self._last[1]
 
-    def _part(self, blocks: _Blocks, tail: _Tail) -> _Part:
-        part = self._parts.get(tail.name)
-        if part is None or part.blocks is not blocks or part.tail != tail.documents:
-            part = self._parts[tail.name] = _Part(blocks, tail.documents, _frames(blocks, tail))
-        return part
+    def _of_source(self, blocks: _Blocks, tail: _Tail) -> _Seen:
+        seen = self._seen.get(tail.name)
+        if seen is None or seen.blocks is not blocks or seen.tail != tail.documents:
+            facts = {kind: _fact(kind, blocks, tail, self._vocabulary) for kind in _TABLES[tail.name]}
+            seen = self._seen[tail.name] = _Seen(blocks, tail.documents, facts)
+        return seen
 
 
 _memories: WeakKeyDictionary[Any, _Memory] = WeakKeyDictionary()  # by the clinic's store of facts
@@ -150,26 +170,46 @@ def _memory(clinic: Clinic) -> _Memory:
         return _memories.setdefault(clinic.facts, _Memory())
 
 
-def _loaded(clinic: Clinic, known: _Blocks, generation: str) -> _Blocks:
+def _loaded(clinic: Clinic, known: _Blocks, generation: str, vocabulary: Vocabulary) -> _Blocks:
     """The blocks as they are now; `generation` was read before."""
-    stamps = clinic.facts.stamps()
+    stamps = {block_id: stamp for block_id, stamp in clinic.facts.stamps().items() if _source_of(block_id) in SOURCES}
     changed = [block_id for block_id, stamp in stamps.items() if known.stamps.get(block_id) != stamp]
-    tables = {block_id: kept for block_id, kept in known.tables.items() if block_id in stamps}
+    parts = {block_id: kept for block_id, kept in known.parts.items() if block_id in stamps}
     for block_id, block in clinic.facts.blocks(changed):
         stamps[block_id] = block.stamp
-        tables[block_id] = fact_tables.decode(block.tables) if block.shape == SHAPE else month_tables(clinic, block_id)
-    return _Blocks(generation, stamps, tables)
+        tables = fact_tables.decode(block.tables) if block.shape == SHAPE else month_tables(clinic, block_id)
+        month = _month_of(block_id)
+        parts[block_id] = {kind: part_of(kind, month, table, vocabulary) for kind, table in tables.items()}
+    return _Blocks(generation, stamps, parts)
 
 
-def _frames(blocks: _Blocks, tail: _Tail) -> dict[str, pd.DataFrame]:
-    hidden = tail.hidden()
-    own = [(block_id, tables) for block_id, tables in blocks.tables.items() if block_id.startswith(tail.name + ":")]
-    parts = [fact_tables.without(tables, hidden.get(block_id, ())) for block_id, tables in own]
-    joined = fact_tables.joined([*parts, tail.tables], _TABLES[tail.name])
-    return {name: fact_tables.frame(table) for name, table in joined.items()}
+def _fact(kind: str, blocks: _Blocks, tail: _Tail, vocabulary: Vocabulary) -> Fact:
+    hidden, found = tail.hidden(), dict[int, list[Part]]()
+    for block_id, parts in blocks.parts.items():
+        if _source_of(block_id) == tail.name:
+            part = parts[kind].without(hidden.get(block_id, ()))
+            found.setdefault(part.month, []).append(part)
+    for month, part in tail.parts.get(kind, {}).items():
+        found.setdefault(month, []).append(part)
+    return Fact(kind, [joined(parts) for parts in found.values()], vocabulary)
 
 
-def _tables(clinic: Clinic, name: str, records: Iterable[Any]) -> Tables:
-    if name == INVOICES:
-        return fact_tables.of_invoices(records)
-    return fact_tables.of_appointments(records, clinic.zone)
+def _source_of(block_id: str) -> str:
+    return block_id.partition(":")[0]
+
+
+def _month_of(block_id: str) -> int:
+    """Months since January 1970 of a block."""
+    year, _, month = block_id.partition(":")[2].partition("-")
+    return (int(year) - 1970) * 12 + int(month) - 1
+
+
+def _owners(clinic: Clinic, entries: Iterable[Entry]) -> dict[str, Owner]:
+    """Whose the invoices are that entries touch besides their own. None of this changes once one is issued."""
+    wanted = sorted({invoice_id for entry in entries for invoice_id in touched(entry)})
+    found = ((invoice_id, clinic.invoices.find(invoice_id)) for invoice_id in wanted)
+    return {
+        invoice_id: Owner(invoice.label, invoice.practitioner_id, invoice.location_id or "")
+        for invoice_id, invoice in found
+        if invoice is not None
+    }

@@ -18,27 +18,28 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access, money
 from clinic_core.domain.access import Actor
 from clinic_core.errors import NotFound
-from clinic_core.reports import balances, export
+from clinic_core.reports import export
 from clinic_core.reports.measures import (
     BALANCES,
     CHARGES,
-    CHARGES_SO_FAR,
     HOUR,
     LOCATION,
     METHOD,
     PAYER,
     PAYMENTS,
-    PAYMENTS_SO_FAR,
     PRACTITIONER,
+    ROWS,
     SERVICE,
+    SO_FAR,
     VISITS,
     WEEKDAY,
     Chart,
     Measure,
     Unit,
 )
-from clinic_core.reports.periods import PERIOD, Grain, every_period, period_of
-from clinic_core.services.facts import Snapshot, between, snapshot
+from clinic_core.reports.periods import PERIOD, Grain, every_period, last_day, period_of
+from clinic_core.services.fact_columns import STATE, SUMS, Fact, Narrow, owed
+from clinic_core.services.facts import Snapshot, snapshot
 from clinic_core.services.recent import Recent
 
 __all__ = [
@@ -64,7 +65,31 @@ __all__ = [
 
 SUMMARY: Final = "summary"
 _SHOWN: Final = 200  # rows on a screen; the CSV has all of them
-_WITHOUT_SERVICE: Final = frozenset({PAYMENTS, BALANCES})  # money comes in for an invoice, not for one of its lines
+# What the facts do not know, and why, in words for the screen.
+_LACKING: Final[Mapping[str, Mapping[str, str]]] = {
+    CHARGES: {
+        METHOD: "What is billed has no method of payment",
+        HOUR: "Money is dated by its day, not by an hour",
+    },
+    PAYMENTS: {
+        SERVICE: "Money comes in for whole invoices, not for one of their services",
+        HOUR: "Money is dated by its day, not by an hour",
+    },
+    VISITS: {
+        METHOD: "A visit has no method of payment",
+        PAYER: "A visit has no payer, only its invoice has",
+    },
+    BALANCES: {
+        SERVICE: "Money comes in for whole invoices, not for one of their services",
+        METHOD: "What is owed has no method of payment",
+        WEEKDAY: "What is owed adds up over all days, so it has no weekday",
+        HOUR: "Money is dated by its day, not by an hour",
+    },
+}
+_AS_OF: Final = (
+    "As it stood at the end of {day}: entries of the ledger up to that day, visits as they were booked and marked by "
+    "then (without those that were entered in error later)."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +168,7 @@ _SELECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _answers: Recent[Answer] = Recent(256)
 _rows: Recent[Rows] = Recent(64)
+_past: Recent[Fact] = Recent(2)  # visits as of a day
 
 
 def titles() -> dict[str, str]:
@@ -230,7 +256,6 @@ class _Asked:
     def __init__(self, clinic: Clinic, question: Question, facts: Snapshot | None = None) -> None:
         self._clinic, self._question = clinic, question
         self._snapshot = facts or snapshot(clinic)
-        self._frames: dict[str, pd.DataFrame] = {}
 
     def answer(self, name: str) -> Answer:
         """A report's figures, the ones computed last when nothing has changed."""
@@ -247,50 +272,84 @@ class _Asked:
         measure = _measure(figure, self._question)
         if measure is None:
             raise NotFound("This report has no such figure. Choose another one.")
-        frame = _behind(self._facts(measure.facts), measure)
-        key = _report(figure.report).KEY
-        if key and figure.value is not None:
-            frame = frame[frame[key] == figure.value]
-        total = int(frame[measure.adds].sum()) if measure.adds else len(frame)
-        shown = frame.sort_values("day", ascending=False, kind="stable").head(len(frame) if most is None else most)
-        return Rows(measure=measure, frame=_with_patients(self._clinic, shown), count=len(frame), total=total)
+        report = _report(figure.report)
+        if measure.facts == BALANCES:
+            narrow = self._chosen(self._narrow(BALANCES), report.KEY, figure.value)
+            found = owed(self._fact(CHARGES), self._fact(PAYMENTS), narrow)
+            shown, count, total = found.head(len(found) if most is None else most), len(found), found["due_minor"].sum()
+        else:
+            narrow = self._behind(measure, report.KEY, figure.value)
+            shown, count, total = self._fact(_kind(measure.facts)).latest(narrow, most, measure.adds)
+        return Rows(measure=measure, frame=_with_patients(self._clinic, shown), count=count, total=int(total))
 
     def _computed(self, name: str) -> Answer:
         report, question = _report(name), self._question
-        measures = _measures(report, question)
-        frame = report.build(*map(self._facts, report.FACTS))
-        frame = frame[[*filter(None, [report.KEY]), *(measure.column for measure in measures)]]
+        measures, lacking = _measures(report, question)
+        frame = self._built(report, measures)
         return Answer(
             name=name,
             title=report.TITLE,
-            basis=report.BASIS,
+            basis=f"{report.BASIS} {_AS_OF.format(day=question.as_of)}" if question.as_of else report.BASIS,
             key=report.KEY,
             chart=report.CHART,
             grain=question.grain,
             measures=measures,
             question=question,
             frame=_every_period(frame, question.grain, measures) if report.KEY == PERIOD else frame,
+            left_out=tuple(measure for measure in report.MEASURES if measure not in measures),
+            because=lacking,
         )
 
-    def _facts(self, wanted: str) -> pd.DataFrame:
-        """One kind of facts of the days, practitioners and services that are asked for, with its `period`."""
-        if wanted not in self._frames:
-            self._frames[wanted] = self._balances() if wanted == BALANCES else self._narrowed(wanted)
-        return self._frames[wanted]
+    def _built(self, report: reports.Report, measures: tuple[Measure, ...]) -> pd.DataFrame:
+        frame = report.build(*(self._facts(facts, report) for facts in report.FACTS))
+        return frame[[*filter(None, [report.KEY]), *(measure.column for measure in measures)]]
 
-    def _balances(self) -> pd.DataFrame:
-        return balances.of(self._facts(CHARGES_SO_FAR), self._facts(PAYMENTS_SO_FAR))
+    def _facts(self, wanted: str, report: reports.Report) -> pd.DataFrame:
+        """One kind of facts that are asked for: sums and counts by a report's key, or rows."""
+        kind = _kind(wanted)
+        narrow = self._narrow(wanted)
+        if _lacks(kind, self._question):
+            narrow = narrow.with_only(STATE[kind], ())
+        if wanted in ROWS:
+            return _rows_by(self._fact(kind), narrow, self._question.grain, report)
+        by = [name for name in dict.fromkeys((report.KEY, STATE[kind])) if name]
+        return self._fact(kind).totals(by, SUMS[kind], narrow, self._question.grain)
 
-    def _narrowed(self, wanted: str) -> pd.DataFrame:
-        facts, question = self._snapshot, self._question
-        kind = wanted.removesuffix("_so_far")
-        frame = {CHARGES: facts.charges, PAYMENTS: facts.payments, VISITS: facts.visits}[kind]
-        frame = between(frame, question.start_on if kind == wanted else None, question.end_on)
-        if question.practitioner_ids:
-            frame = frame[frame["practitioner_id"].isin(question.practitioner_ids)]
-        if question.service_ids:
-            frame = frame[frame["service_id"].isin(question.service_ids)] if "service_id" in frame else frame.iloc[:0]
-        return frame.assign(period=period_of(frame["day"], question.grain))
+    def _fact(self, kind: str) -> Fact:
+        as_of, fact = self._question.as_of, self._snapshot.of(kind)
+        if kind != VISITS or as_of is None:
+            return fact
+        return _past.get((self._snapshot.serial, as_of), lambda: fact.as_of(as_of))
+
+    def _narrow(self, wanted: str) -> Narrow:
+        """The days and selections that are asked for, as far as the facts know them."""
+        question, kind = self._question, _kind(wanted)
+        starts = () if wanted in SO_FAR else (question.start_on, question.chosen_from)
+        ends = (question.end_on, question.chosen_to, None if kind == VISITS else question.as_of)
+        only = ((key, getattr(question, names[0])) for key, names in _SELECTIONS.items() if key != PERIOD)
+        known = _LACKING[BALANCES if wanted == BALANCES else kind]
+        return Narrow(
+            first=max(filter(None, starts), default=None),
+            last=min(filter(None, ends), default=None),
+            only=tuple((key, values) for key, values in only if values and key not in known),
+        )
+
+    def _behind(self, measure: Measure, key: str, value: Any) -> Narrow:
+        """The rows that a measure is made of, in the row of a report that has this value."""
+        narrow = self._chosen(self._narrow(measure.facts), key, value)
+        kind = _kind(measure.facts)
+        if measure.statuses:
+            narrow = narrow.with_only(STATE[kind], measure.statuses)
+        moved = measure.adds if kind == PAYMENTS else ""  # what moved no money is no part of what came in
+        return replace(narrow, known=measure.known, moved=moved)
+
+    def _chosen(self, narrow: Narrow, key: str, value: Any) -> Narrow:
+        if not key or value is None:
+            return narrow
+        if key != PERIOD:
+            return narrow.with_only(key, [value])
+        first, last = pd.Timestamp(value).date(), last_day(value, self._question.grain)
+        return replace(narrow, first=max(first, narrow.first or first), last=min(last, narrow.last or last))
 
 
 def _without_own(question: Question, name: str) -> Question:
@@ -312,14 +371,35 @@ def _report(name: str) -> reports.Report:
     return reports.found()[name]
 
 
-def _measures(report: reports.Report, question: Question) -> tuple[Measure, ...]:
-    """The figures that the question can be answered for."""
-    return tuple(m for m in report.MEASURES if not (question.service_ids and m.facts in _WITHOUT_SERVICE))
+def _kind(facts: str) -> str:
+    """``charges_so_far`` and ``charge_rows`` are charges; balances are made of them."""
+    return {**ROWS, **SO_FAR}.get(facts, facts)
+
+
+def _lacks(facts: str, question: Question) -> list[str]:
+    """Why a kind of facts cannot tell what is asked, for each selection that it does not know."""
+    return [why for key, why in _LACKING[facts].items() if selected(question, key)]
+
+
+def _measures(report: reports.Report, question: Question) -> tuple[tuple[Measure, ...], str]:
+    """The figures that the question can be answered for, and why others are left out."""
+    lacking = {measure: _lacks(_kind(measure.facts), question) for measure in report.MEASURES}
+    reasons = dict.fromkeys(why for reasons in lacking.values() for why in reasons)
+    left = ", ".join(measure.label for measure, reasons in lacking.items() if reasons)
+    kept = tuple(measure for measure, reasons in lacking.items() if not reasons)
+    return kept, f"Not shown: {left}. {'. '.join(reasons)}." if reasons else ""
 
 
 def _measure(figure: Figure, question: Question) -> Measure | None:
-    measures = _measures(_report(figure.report), question)
+    measures, _ = _measures(_report(figure.report), question)
     return next((measure for measure in measures if measure.column == figure.column), None)
+
+
+def _rows_by(fact: Fact, narrow: Narrow, grain: Grain, report: reports.Report) -> pd.DataFrame:
+    """Rows of facts with the key of a report, e.g. the period that each lies in."""
+    key = (report.KEY,) if report.KEY not in ("", PERIOD) else ()
+    frame = fact.frame(narrow, (*dict.fromkeys((*report.COLUMNS, *key, "day")),))
+    return frame.assign(period=period_of(frame["day"], grain)) if report.KEY == PERIOD else frame
 
 
 def _every_period(frame: pd.DataFrame, grain: Grain, measures: tuple[Measure, ...]) -> pd.DataFrame:
@@ -332,15 +412,9 @@ def _every_period(frame: pd.DataFrame, grain: Grain, measures: tuple[Measure, ..
     return spread.rename_axis(PERIOD).reset_index()
 
 
-def _behind(frame: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    if measure.statuses:
-        frame = frame[frame["status"].isin(measure.statuses)]
-    return frame.dropna(subset=[measure.known]) if measure.known else frame
-
-
 def _with_patients(clinic: Clinic, frame: pd.DataFrame) -> pd.DataFrame:
     numbers = clinic.patients.numbers(frame["patient_id"].unique())
-    numbered = frame.drop(columns=["patient_id", PERIOD], errors="ignore")
+    numbered = frame.drop(columns=["patient_id"])
     numbered.insert(0, "patient", [numbers.get(patient_id, "") for patient_id in frame["patient_id"]])
     return numbered.reset_index(drop=True)
 
@@ -352,7 +426,7 @@ def for_export(clinic: Clinic, frame: pd.DataFrame) -> pd.DataFrame:
         "practitioner_id": {p.id: p.name for p in directory.practitioners.values()},
         "service_id": {s.id: s.name for s in directory.services.values()},
     }
-    table = frame.drop(columns=["document_id", "key"], errors="ignore")
+    table = frame.drop(columns=["document_id", "entry_id"], errors="ignore")
     for column in table.columns:
         if column in names:
             table[column] = [names[column].get(known, known) for known in table[column]]

@@ -1,28 +1,29 @@
 """Facts for reporting: one compact block per kind of document and month, and what is not folded into one yet.
 
-The collection `fact_blocks` holds a document per block, ``{_id: "invoices:2026-03", stamp, shape, tables}``, and the
+The collection `fact_blocks` holds a document per block, ``{_id: "journal:2026-03", stamp, shape, tables}``, and the
 document ``{_id: "generation", stamp}``, which changes after blocks were written and before the documents in them lose
 `unfolded`. A stamp is random and never comes back, not even after a restore. `services/facts.py` says how it all fits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from clinic_core.domain.appointments import Appointment
-from clinic_core.domain.billing import Invoice
 from clinic_core.domain.facts import Block, Unfolded
 from clinic_core.domain.ids import new_id
+from clinic_core.domain.journal import Entry
 from clinic_core.store.mongo import Document, IndexModel, batches, from_document, reaching
 
-T = TypeVar("T", bound=Invoice | Appointment)
+T = TypeVar("T", bound=Entry | Appointment)
 
 _GENERATION: Final = "generation"
 _SETTLED_AT_ONCE: Final = 25
+_READ_AT_ONCE: Final = 10
 
 
 class Source(Generic[T]):
@@ -52,6 +53,14 @@ class Source(Generic[T]):
             found = self._collection.find({"month": month}, self._projection)
             return [from_document(self._kind, document) for document in found]
 
+    def records(self, ids: Iterable[str]) -> list[T]:
+        """The records of these ids as they are now, whole."""
+        found: list[T] = []
+        for some in batches(sorted(ids), _SETTLED_AT_ONCE):
+            with reaching():
+                found += [from_document(self._kind, d) for d in self._collection.find({"_id": {"$in": some}})]
+        return found
+
     def settle(self, folded: Iterable[Unfolded]) -> None:
         """Take the mark from documents that are still as they were when they were listed."""
         for version, ids in sorted(_by_version(folded).items()):
@@ -71,7 +80,7 @@ class Facts:
 
     def __init__(self, database: Database[Document]) -> None:
         self._blocks = database["fact_blocks"]
-        self.invoices = Source(database, "invoices", Invoice, _INVOICE_FIELDS)
+        self.journal = Source(database, "journal", Entry, _ENTRY_FIELDS)
         self.appointments = Source(database, "appointments", Appointment, _APPOINTMENT_FIELDS)
 
     def create_indexes(self) -> None:
@@ -98,13 +107,24 @@ class Facts:
         """The present stamp of one block, "" when it was never made."""
         return self._stamp(block_id)
 
-    def blocks(self, block_ids: Iterable[str]) -> Iterator[tuple[str, Block]]:
-        """The blocks of these ids as they are now, one after the other."""
-        for block_id in block_ids:
+    def blocks(self, block_ids: Sequence[str]) -> Iterator[tuple[str, Block]]:
+        """The blocks of these ids as they are now, some at a time."""
+        for some in batches(block_ids, _READ_AT_ONCE):
             with reaching():
-                found = self._blocks.find_one({"_id": block_id})
-            if found is not None:
-                yield block_id, Block(stamp=found["stamp"], shape=found["shape"], tables=found["tables"])
+                found = list(self._blocks.find({"_id": {"$in": some}}))
+            for document in found:
+                yield document["_id"], _block(document)
+
+    def block(self, block_id: str) -> Block | None:
+        """One block as it is now, None when it was never made."""
+        with reaching():
+            found = self._blocks.find_one({"_id": block_id})
+        return None if found is None else _block(found)
+
+    def forget(self, block_id: str) -> None:
+        """Delete a block of a kind that there is no more."""
+        with reaching():
+            self._blocks.delete_one({"_id": block_id})
 
     def of_older_shape(self, shape: int) -> list[str]:
         """The ids of blocks that an older release made."""
@@ -129,26 +149,26 @@ class Facts:
         return "" if found is None else str(found["stamp"])
 
 
-_INVOICE_FIELDS: Final = (
+_ENTRY_FIELDS: Final = (
+    "key",
+    "event",
+    "day",
+    "at",
+    "by",
+    "postings",
+    "invoice_id",
+    "label",
     "patient_id",
     "practitioner_id",
-    "status",
-    "currency",
-    "tax_rule",
-    "lines",
-    "series",
-    "number",
-    "payments",
-    "drafted_at",
-    "drafted_on",
-    "issued_on",
-    "cancelled_on",
+    "location_id",
+    "tax_inclusive",
     "version",
 )
 _APPOINTMENT_FIELDS: Final = (
     "patient_id",
     "practitioner_id",
     "service_id",
+    "room_id",
     "start",
     "minutes",
     "day",
@@ -162,6 +182,10 @@ _APPOINTMENT_FIELDS: Final = (
     "events.start",
     "version",
 )
+
+
+def _block(document: Document) -> Block:
+    return Block(stamp=document["stamp"], shape=document["shape"], tables=document["tables"])
 
 
 def _unfolded(document: Document) -> Unfolded:

@@ -13,9 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clinic_core.clinic import Clinic, open_clinic
+from clinic_core.domain import journal, settling
 from clinic_core.domain.appointments import Appointment, AppointmentEvent
-from clinic_core.domain.billing import Invoice, InvoiceStatus
+from clinic_core.domain.billing import Invoice, InvoiceStatus, PaymentMethod
 from clinic_core.domain.facts import Block
+from clinic_core.domain.ids import new_id
+from clinic_core.domain.journal import Entry
+from clinic_core.domain.settling import Stamp
 from clinic_core.errors import Forbidden
 from clinic_core.services import fact_memory, fact_tables, facts
 from tests import make
@@ -29,18 +33,30 @@ def other(clinic: Clinic) -> Clinic:
     return open_clinic(clinic.settings, now=clinic.now)
 
 
-def issued(clinic: Clinic, *, on: date = make.MONDAY, number: int = 1, **changes: Any) -> Invoice:
-    """An issued invoice that is saved."""
-    given = {
-        "status": InvoiceStatus.ISSUED,
-        "series": "INV-2026",
-        "number": number,
-        "issued_on": on,
-        "issued_at": make.NOW,
-    }
+def posted(clinic: Clinic, made: Entry) -> Entry:
+    """An entry that is in the ledger, under the next number of its day."""
+    saved = clinic.journal.add(replace(made, slots=(journal.key_slot(made.key),)))
+    assert saved is not None
+    return saved
+
+
+def stamp(on: date, key: str = "", **changes: Any) -> Stamp:
+    """Done by the reception at that day."""
+    return Stamp(key=key or new_id(), day=on, at=make.NOW, by="reception", **changes)
+
+
+def issued(clinic: Clinic, *, on: date = make.MONDAY, **changes: Any) -> Invoice:
+    """An issued invoice whose charges are in the ledger."""
+    given = {"status": InvoiceStatus.ISSUED, "series": "INV-2026", "number": 1, "issued_on": on}
     invoice = make.invoice(**{**given, **changes})
-    clinic.invoices.add_many([invoice])
+    posted(clinic, settling.issue(invoice, stamp(on)))
     return invoice
+
+
+def paid(clinic: Clinic, invoice: Invoice, amount_minor: int, *, on: date = make.MONDAY) -> Entry:
+    """A payment that is in the ledger."""
+    made = settling.payment(invoice, stamp(on), amount_minor=amount_minor, method=PaymentMethod.CASH)
+    return posted(clinic, made)
 
 
 def booked(clinic: Clinic, *, on: date = make.MONDAY, **changes: Any) -> Appointment:
@@ -59,12 +75,17 @@ def moved(clinic: Clinic, before: Appointment, day: date) -> Appointment:
 
 def billed(clinic: Clinic) -> int:
     """What the frames say was billed."""
-    return int(facts.snapshot(clinic).charges["total_minor"].sum())
+    return int(facts.snapshot(clinic).charges.frame()["total_minor"].sum())
+
+
+def collected(clinic: Clinic) -> int:
+    """What the frames say came in."""
+    return int(facts.snapshot(clinic).payments.frame()["amount_minor"].sum())
 
 
 def days(clinic: Clinic) -> list[date]:
     """The days of the visits in the frames."""
-    return sorted(day.date() for day in facts.snapshot(clinic).visits["day"])
+    return sorted(day.date() for day in facts.snapshot(clinic).visits.frame()["day"])
 
 
 @contextmanager
@@ -105,12 +126,12 @@ def test_a_payment_after_folding_is_in_the_frames_at_once(clinic):
     facts.fold(clinic)
     facts.snapshot(clinic)
 
-    clinic.invoices.take_payment(invoice, make.payment(amount_minor=12_300))
+    paid(clinic, invoice, 12_300)
 
-    assert int(facts.snapshot(clinic).payments["amount_minor"].sum()) == 12_300
+    assert collected(clinic) == 12_300
     assert billed(clinic) == 50_000
     assert facts.fold(clinic) == 1
-    assert int(facts.snapshot(clinic).payments["amount_minor"].sum()) == 12_300
+    assert collected(clinic) == 12_300
 
 
 def test_the_same_frames_are_given_out_while_nothing_changes(clinic):
@@ -164,28 +185,28 @@ def test_an_appointment_that_moves_on_while_it_is_folded_leaves_no_trace(clinic,
 def test_a_change_while_it_is_folded_stays_in_the_tail(clinic, monkeypatch):
     """A payment between reading the documents and clearing the mark is neither lost nor doubled."""
     invoice = issued(clinic)
-    settle = clinic.facts.invoices.settle
+    settle = clinic.facts.journal.settle
 
     def pay_then_settle(listed: Any) -> None:
-        clinic.invoices.take_payment(invoice, make.payment(amount_minor=100))
+        paid(clinic, invoice, 100)
         settle(listed)
 
-    monkeypatch.setattr(clinic.facts.invoices, "settle", pay_then_settle)
+    monkeypatch.setattr(clinic.facts.journal, "settle", pay_then_settle)
     facts.fold(clinic)
     monkeypatch.undo()
 
-    assert int(facts.snapshot(other(clinic)).payments["amount_minor"].sum()) == 100
+    assert collected(other(clinic)) == 100
     assert facts.fold(clinic) == 1
-    assert int(facts.snapshot(other(clinic)).payments["amount_minor"].sum()) == 100
+    assert collected(other(clinic)) == 100
 
 
-@pytest.mark.parametrize("line", ["replace", "publish", "invoices.settle", "appointments.settle"])
+@pytest.mark.parametrize("line", ["replace", "publish", "journal.settle", "appointments.settle"])
 def test_a_crash_at_any_line_is_mended_by_the_next_fold(clinic, line):
     """Readers are right before and after."""
     booked(clinic)
     issued(clinic)
     facts.fold(clinic)
-    issued(clinic, number=2)
+    issued(clinic)
     booked(clinic, on=make.TUESDAY)
     assert billed(clinic) == 100_000
     owner, _, name = line.rpartition(".")
@@ -202,20 +223,20 @@ def test_a_crash_at_any_line_is_mended_by_the_next_fold(clinic, line):
 @pytest.mark.parametrize("there_before", [False, True])
 def test_an_older_rebuild_never_replaces_a_newer_one(clinic, monkeypatch, there_before):
     """The slower of two sidecars read its documents before the faster one's block was written."""
-    slow, month_tables = other(clinic), fact_memory.month_tables
+    slow, tables_of = other(clinic), fact_memory.tables_of
     if there_before:
-        issued(clinic, number=3, total_minor=0, lines=())
+        issued(clinic, lines=())
         facts.fold(clinic)
     issued(clinic)
 
-    def read_then_be_overtaken(clinic_: Clinic, block_id: str) -> fact_tables.Tables:
-        tables = month_tables(clinic_, block_id)
+    def read_then_be_overtaken(clinic_: Clinic, *given: Any) -> fact_tables.Tables:
+        tables = tables_of(clinic_, *given)
         if clinic_ is slow:
-            issued(clinic, number=2)
+            issued(clinic)
             facts.fold(clinic)
         return tables
 
-    monkeypatch.setattr(facts, "month_tables", read_then_be_overtaken)
+    monkeypatch.setattr(fact_memory, "tables_of", read_then_be_overtaken)
 
     assert facts.fold(slow) == 0
     assert billed(other(clinic)) == 100_000
@@ -262,10 +283,9 @@ def test_a_reader_is_right_while_somebody_folds_all_the_time(clinic, monkeypatch
     """It gives up looking again after a few rounds, and shows what it has seen by then."""
     reader, generation = other(clinic), None
     generation = reader.facts.generation
-    numbers = iter(range(1, 100))
 
     def fold_first() -> str:
-        issued(clinic, number=next(numbers))
+        issued(clinic)
         facts.fold(clinic)
         return generation()
 
@@ -278,9 +298,9 @@ def test_a_block_of_another_release_is_not_trusted_and_made_anew(clinic):
     """Its columns are not known; until the next fold its month is read from the documents."""
     issued(clinic)
     facts.fold(clinic)
-    stamp = clinic.facts.stamp("invoices:2026-03")
+    stamp = clinic.facts.stamp("journal:2026-03")
     older = Block(stamp="older", shape=fact_tables.SHAPE - 1, tables={"something": b"else"})
-    clinic.facts.replace("invoices:2026-03", older, before=stamp)
+    clinic.facts.replace("journal:2026-03", older, before=stamp)
     clinic.facts.publish()
     assert billed(other(clinic)) == 50_000
 
@@ -307,7 +327,7 @@ def test_rebuilding_forgets_months_whose_documents_are_gone(clinic):
     """As after an import that was taken back."""
     issued(clinic)
     facts.fold(clinic)
-    clinic.database["invoices"].delete_many({})
+    clinic.database["journal"].delete_many({})
 
     facts.rebuild(clinic)
 
@@ -327,11 +347,11 @@ def test_rebuilding_does_not_leave_a_block_to_somebody_slower(clinic, monkeypatc
         return tables
 
     monkeypatch.setattr(facts, "month_tables", be_overtaken)
-    stamp = clinic.facts.stamp("invoices:2026-03")
+    stamp = clinic.facts.stamp("journal:2026-03")
     assert facts.rebuild(bulk) == 1
     assert overtaken == [1]
     assert billed(other(clinic)) == 50_000
-    assert clinic.facts.stamp("invoices:2026-03") != stamp
+    assert clinic.facts.stamp("journal:2026-03") != stamp
 
 
 def test_days_are_included_at_both_ends(clinic, manager):
