@@ -26,6 +26,7 @@ PAGES: Final = (
     Screen(name="visit", title="Visit", icon="stethoscope", action="encounter.read"),
     Screen(name="billing", title="Billing", icon="receipt_long", action="invoice.read"),
     Screen(name="reports", title="Reports", icon="bar_chart", action="report.read"),
+    Screen(name="planning", title="Planning", icon="event_upcoming", action="planning.open"),
     Screen(name="settings", title="Settings", icon="tune", action="settings.write"),
     Screen(name="users", title="Users", icon="manage_accounts", action="user.read"),
     Screen(name="audit", title="Audit", icon="history", action="audit.read"),

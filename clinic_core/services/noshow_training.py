@@ -22,10 +22,10 @@ LEARNED_DAYS: Final = 731  # older visits tell little about the present; they st
 FEWEST_VISITS: Final = 500
 FEWEST_MISSED: Final = 50  # among those that it is trained on
 FEWEST_MISSED_LATER: Final = 15  # among those that calibrate, and among those that test
-SURE: Final = 1.645  # standard errors that the gain must exceed: luck alone does so one time in twenty
+SURE: Final = 1.0  # standard errors that the gain must exceed: luck alone does so one time in six
 _FEWEST_OF_A_KIND: Final = 50  # visits of a service or practitioner, below which it is not told apart
 _SLICES: Final = (0.6, 0.8)
-_SHRUNK: Final = 0.03  # scikit-learn's C: weights shrink towards 0 unless many visits speak for them
+_SHRUNK: Final = 0.01  # scikit-learn's C: weights shrink towards 0 unless many visits speak for them
 _FIRM: Final = 1e6  # practically no shrinking, as calibration has two numbers only
 _NO_REFERENCE: Final = frozenset({"history", "last", "late", "new"})  # compared with somebody who was never here
 _FATES: Final = {"fulfilled": Fate.SEEN, "noshow": Fate.MISSED}
@@ -224,6 +224,9 @@ class _Row(NamedTuple):
     status: str
     lead_days: int
     notice_hours: float  # NaN where nothing was cancelled
+
+
+COLUMNS: Final = (*_Row._fields, "untimed")  # of the visits, that training needs
 
 
 def _rows(visits: pd.DataFrame) -> Iterator[_Row]:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-import pandas as pd
-
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access, clock, noshow
 from clinic_core.domain.access import Actor
@@ -21,16 +19,16 @@ from clinic_core.domain.people import Patient
 from clinic_core.domain.schedules import Schedule
 from clinic_core.domain.whatif import Baseline, Practice
 from clinic_core.errors import InvalidInput
+from clinic_core.reports.measures import MISSED, PRACTITIONER, SEEN, SERVICE
+from clinic_core.reports.periods import Grain
 from clinic_core.services import noshow_training
-from clinic_core.services.facts import between, snapshot
+from clinic_core.services.fact_columns import COUNT, Fact, Narrow
+from clinic_core.services.facts import Snapshot, snapshot
 from clinic_core.services.recent import Recent
 
 YEAR_DAYS: Final = 365
 FEWEST_DAYS: Final = 28  # of figures, below which a year is a guess
-_UNTRAINED: Final = (
-    "No model has been trained yet: the sidecar does it once a day. Until then the visits come in the order of what "
-    "is known of each."
-)
+_UNTRAINED: Final = "No model has been trained yet: it is made in the background once a day."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +47,8 @@ class CallList:
 
     day: date
     rows: tuple[CallRow, ...]
+    usual: float = 0.0  # the clinic's no-show rate when the model was made; 0 without one
     refusal: str = ""  # why there are no probabilities
-
-    @property
-    def expected(self) -> float:
-        """How many of them will be missed, on average."""
-        return sum(row.risk or 0.0 for row in self.rows)
 
 
 _histories: Recent[Mapping[str, list[Outcome]]] = Recent(8)
@@ -63,7 +57,7 @@ _baselines: Recent[Baseline | None] = Recent(4)
 
 def train(clinic: Clinic) -> Model:
     """Learn anew from past visits and keep the model, or why there is none. For the sidecar."""
-    visits = _visits(clinic, snapshot(clinic).visits)
+    visits = snapshot(clinic).visits.frame(None, noshow_training.COLUMNS)
     model = noshow_training.train(visits, today=clinic.today(), now=clinic.now())
     clinic.models.save(model)
     return model
@@ -99,8 +93,12 @@ def call_list(clinic: Clinic, actor: Actor, day: date) -> CallList:
     usable = found if found is not None and found.usable else None
     rows = [_row(clinic, one, patients[one.patient_id], histories.get(one.patient_id, ()), usable) for one in booked]
     ranked = sorted(rows, key=lambda pair: pair[1])
-    refusal = "" if usable else (found.refusal if found is not None else _UNTRAINED)
-    return CallList(day=day, rows=tuple(row for row, _ in ranked), refusal=refusal)
+    return CallList(
+        day=day,
+        rows=tuple(row for row, _ in ranked),
+        usual=usable.quality.base_rate if usable and usable.quality else 0.0,
+        refusal="" if usable else found.refusal if found is not None else _UNTRAINED,
+    )
 
 
 def baseline(clinic: Clinic, actor: Actor) -> Baseline | None:
@@ -113,7 +111,7 @@ def baseline(clinic: Clinic, actor: Actor) -> Baseline | None:
     now, today = snapshot(clinic), clinic.today()
     schedules = clinic.directory().schedules
     key = (now.serial, today, tuple(sorted((one.id, one.version) for one in schedules.values())))
-    return _baselines.get(key, lambda: _baseline(clinic, now.charges, now.payments, _visits(clinic, now.visits), today))
+    return _baselines.get(key, lambda: _baseline(clinic, now, today))
 
 
 def _row(
@@ -145,23 +143,15 @@ def _by_hand(booking: Booking, past: Past) -> tuple[float, ...]:
 def _histories_of(clinic: Clinic, patient_ids: frozenset[str]) -> Mapping[str, list[Outcome]]:
     """What became of these patients' earlier visits."""
     now = snapshot(clinic)
-    return _histories.get((now.serial, patient_ids), lambda: _read_histories(_visits(clinic, now.visits), patient_ids))
+    return _histories.get((now.serial, patient_ids), lambda: _read_histories(now, patient_ids))
 
 
-def _read_histories(visits: pd.DataFrame, patient_ids: frozenset[str]) -> Mapping[str, list[Outcome]]:
+def _read_histories(now: Snapshot, patient_ids: frozenset[str]) -> Mapping[str, list[Outcome]]:
+    theirs = now.visits.frame(Narrow().with_only("patient_id", patient_ids), noshow_training.COLUMNS)
     found: dict[str, list[Outcome]] = {}
-    for patient_id, outcome in noshow_training.outcomes(visits[visits["patient_id"].isin(patient_ids)]):
+    for patient_id, outcome in noshow_training.outcomes(theirs):
         found.setdefault(patient_id, []).append(outcome)
     return found
-
-
-def _visits(clinic: Clinic, visits: pd.DataFrame) -> pd.DataFrame:
-    if "hour" in visits:
-        return visits
-    minutes = {s.id: s.minutes for s in clinic.directory().services.values()}
-    return visits.assign(
-        hour=12, notice_hours=float("nan"), minutes=visits["service_id"].astype(str).map(minutes).fillna(15)
-    )
 
 
 def _names(clinic: Clinic) -> Names:
@@ -172,52 +162,50 @@ def _names(clinic: Clinic) -> Names:
     )
 
 
-def _baseline(
-    clinic: Clinic, charges: pd.DataFrame, payments: pd.DataFrame, visits: pd.DataFrame, today: date
-) -> Baseline | None:
+def _baseline(clinic: Clinic, now: Snapshot, today: date) -> Baseline | None:
     end_on = today - timedelta(days=1)
-    began = [frame["day"].min().date() for frame in (charges, visits) if len(frame)]
+    began = [fact.frame(None, ("day",))["day"].min().date() for fact in (now.charges, now.visits) if len(fact)]
     start_on = max(today - timedelta(days=YEAR_DAYS), min(began, default=today))
     days = (today - start_on).days
     if days < FEWEST_DAYS:
         return None
-    scale = YEAR_DAYS / days
-    billed = between(charges, start_on, end_on)
-    came = between(visits, start_on, end_on)
-    collected = between(payments, start_on, end_on)["amount_minor"].sum()
+    scale, narrow = YEAR_DAYS / days, Narrow(first=start_on, last=end_on)
+    billed = _sums(now.charges, (PRACTITIONER, SERVICE), "total_minor", narrow)
+    visits = _sums(now.visits, (PRACTITIONER, "status"), COUNT, narrow)
+    minutes = _sums(now.visits, (PRACTITIONER, "status"), "minutes", narrow)
+    collected = sum(_sums(now.payments, ("event",), "amount_minor", narrow).values())
     directory = clinic.directory()
-    known = {*billed["practitioner_id"].unique(), *came["practitioner_id"].unique()}
-    known |= {p.id for p in directory.active_practitioners}
-    practices = [
-        _practice(one, billed, came, _hours(directory.schedule(one), start_on, days), scale) for one in sorted(known)
-    ]
+    known = {practitioner_id for practitioner_id, _ in (*billed, *visits)}
+    known |= {practitioner.id for practitioner in directory.active_practitioners}
+    practices = []
+    for one in sorted(known):
+        hours, sessions = _hours(directory.schedule(one), start_on, days)
+        practices.append(
+            Practice(
+                practitioner_id=one,
+                billed_minor={s: round(amount * scale) for (p, s), amount in sorted(billed.items()) if p == one},
+                seen=visits.get((one, *SEEN), 0) * scale,
+                missed=visits.get((one, *MISSED), 0) * scale,
+                used_hours=minutes.get((one, *SEEN), 0) / 60 * scale,
+                offered_hours=hours * scale,
+                sessions=sessions * scale,
+            )
+        )
     return Baseline(
         start_on=start_on,
         end_on=end_on,
         days=days,
         practices=tuple(practices),
-        collected_minor=round(int(collected) * scale),
+        collected_minor=round(collected * scale),
         weeks=_weeks([directory.schedule(one) for one in sorted(known)], today),
     )
 
 
-def _practice(
-    practitioner_id: str, billed: pd.DataFrame, came: pd.DataFrame, offered: tuple[float, int], scale: float
-) -> Practice:
-    """One practitioner's year; `offered` are the hours and sessions of the days that there are."""
-    own = billed[billed["practitioner_id"] == practitioner_id]
-    visits = came[came["practitioner_id"] == practitioner_id]
-    seen = visits[visits["status"] == "fulfilled"]
-    by_service = own.groupby("service_id", observed=True)["total_minor"].sum()
-    return Practice(
-        practitioner_id=practitioner_id,
-        billed_minor={str(service): round(int(total) * scale) for service, total in by_service.items()},
-        seen=len(seen) * scale,
-        missed=int((visits["status"] == "noshow").sum()) * scale,
-        used_hours=float(seen["minutes"].sum()) / 60 * scale,
-        offered_hours=offered[0] * scale,
-        sessions=offered[1] * scale,
-    )
+def _sums(fact: Fact, by: tuple[str, ...], column: str, narrow: Narrow) -> dict[tuple[str, ...], int]:
+    """The sum of a column by the values of others; "count" counts the rows."""
+    found = fact.totals(by, () if column == COUNT else (column,), narrow, Grain.MONTH)
+    keys = zip(*(found[name].astype(str) for name in by), strict=True)
+    return {key: int(amount) for key, amount in zip(keys, found[column], strict=True)}
 
 
 def _hours(schedule: Schedule, start_on: date, days: int) -> tuple[float, int]:
