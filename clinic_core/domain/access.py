@@ -86,6 +86,8 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     # figures
     "report.read": _FIGURES,
     "report.export": _FIGURES,
+    "receivable.read": _FIGURES,
+    "recall.read": frozenset({_M}),
     # planning: the page, tomorrow's call list, how good the model is
     "planning.open": frozenset({_A, _M, _R}),
     "planning.read": _DESK,

@@ -54,6 +54,8 @@ MATRIX = """
     day.close                 . M . . .
     report.read               A M . . .
     report.export             A M . . .
+    receivable.read           A M . . .
+    recall.read               . M . . .
     planning.open             A M R . .
     planning.read             . M R . .
     planning.model            A M . . .
@@ -71,6 +73,7 @@ NOBODY_ASKS = {
     "appointments.draft",  # a record in memory; `book` asks
     "appointments.next_free",  # names nobody
     "appointments.release_past",
+    "backfill.run",
     "billing.may_cancel",
     "billing.require_posted",  # what follows these asks
     "ledger.current",
@@ -117,6 +120,7 @@ PARTS = {
     "import_visits",
     "noshow_training",
     "passwords",
+    "past",
     "recent",
 }
 

@@ -1,0 +1,88 @@
+"""Who owes what since when: ageing by patient and payer, and whom to call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import pandas as pd
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain import access
+from clinic_core.domain.access import Actor
+from clinic_core.domain.people import Patient
+from clinic_core.services.reports import Question, owed
+
+BASIS: Final = (
+    "What is owed at the end of the day: all that was billed up to it, less all that was paid, credited or written off "
+    "up to it. Its age counts from the day of issue."
+)
+BUCKETS: Final = (("0–30 days", 0), ("31–60 days", 31), ("61–90 days", 61), ("over 90 days", 91))
+_MOST: Final = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Receivables:
+    """What is owed at the end of a day. Amounts in minor units."""
+
+    day: date
+    items: pd.DataFrame  # document_id, label, patient_id, practitioner_id, payer_id, day, due_minor, age, bucket
+    ageing: pd.DataFrame  # payer_id ("": patients), a column per bucket, total
+    total_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A patient who owes something, and how to reach them."""
+
+    patient: Patient
+    due_minor: int
+    invoices: int
+    oldest_days: int
+
+
+def of(clinic: Clinic, actor: Actor, question: Question) -> Receivables:
+    """What is owed at the end of the question's last day, today at the latest; selections narrow it."""
+    access.require(actor, "receivable.read")
+    clinic.audit.record_read(actor, "receivable.read", "receivables")
+    ends = (question.end_on, question.chosen_to, question.as_of, clinic.today())
+    day = min(end for end in ends if end is not None)
+    items = owed(clinic, question, day)
+    age = (pd.Timestamp(day) - items["day"]).dt.days
+    names = [name for name, _ in BUCKETS]
+    edges = [least for _, least in BUCKETS]
+    places = pd.Index(edges).searchsorted(age.clip(lower=0), side="right") - 1
+    items = items.assign(age=age, bucket=[names[place] for place in places])
+    return Receivables(day=day, items=items, ageing=_ageing(items, names), total_minor=int(items["due_minor"].sum()))
+
+
+def calls(clinic: Clinic, actor: Actor, found: Receivables, *, most: int = _MOST) -> tuple[list[Call], int]:
+    """Whom to call: patients by what they owe times how long, at most `most` of them, and how many there are."""
+    access.require(actor, "recall.read")
+    clinic.audit.record_read(actor, "recall.read", "receivables")
+    own = found.items[(found.items["payer_id"] == "") & (found.items["due_minor"] > 0)]
+    weighed = own.assign(weight=own["due_minor"] * (own["age"] + 1))
+    people = weighed.groupby("patient_id").agg(
+        due=("due_minor", "sum"), count=("due_minor", "size"), oldest=("age", "max"), weight=("weight", "sum")
+    )
+    chosen = people.sort_values("weight", ascending=False, kind="stable").head(most)
+    known = clinic.patients.for_list(str(patient_id) for patient_id in chosen.index)
+    listed = [
+        Call(
+            patient=known[str(patient_id)],
+            due_minor=int(row["due"]),
+            invoices=int(row["count"]),
+            oldest_days=int(row["oldest"]),
+        )
+        for patient_id, row in chosen.iterrows()
+        if str(patient_id) in known
+    ]
+    return listed, len(people)
+
+
+def _ageing(items: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    table = items.pivot_table(index="payer_id", columns="bucket", values="due_minor", aggfunc="sum", fill_value=0)
+    table = table.reindex(columns=names, fill_value=0).astype("int64")
+    table["total"] = table.sum(axis=1)
+    return table.sort_values("total", ascending=False).reset_index()
