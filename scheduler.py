@@ -61,8 +61,16 @@ def train_no_show(clinic: Clinic) -> object:
     return planning.train(clinic)
 
 
+def post_history(clinic: Clinic) -> object:
+    """Write the ledger of invoices that were issued before there was one; once for a database."""
+    from clinic_core.services import backfill  # noqa: PLC0415
+
+    return backfill.run(clinic)
+
+
 JOBS: Final = (
     Job(HEARTBEAT, HEARTBEAT_SECONDS, jobs.beat),
+    Job("post history", 86_400, post_history),
     Job("fold facts", 20, fold_facts),
     Job("release past holds", 3_600, release_holds),
     Job("train no-show model", 86_400, train_no_show),

@@ -1,7 +1,8 @@
 """Imports: payments. Money for an invoice of ours is taken for it; other money gets a historical invoice.
 
 A historical invoice is balanced, carries the one payment and is numbered without gaps in a series of its own,
-``IMP-<year the money came in>``. So what reports call collected equals the file, day by day.
+``IMP-<year the money came in>``. So what reports call collected equals the file, day by day. In the ledger all of it
+is dated by the day of the money, or by the first open day once that day is closed.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from clinic_core.clinic import Clinic
+from clinic_core.domain import history
 from clinic_core.domain.billing import OWING, Invoice, InvoiceStatus, LineItem, Party, Payment
 from clinic_core.domain.ids import derived_id
 from clinic_core.domain.import_rows import Finding, PaymentRow
 from clinic_core.domain.organization import Organization
 from clinic_core.domain.people import Patient
-from clinic_core.errors import InvalidInput
+from clinic_core.errors import Conflict, InvalidInput
+from clinic_core.services import ledger, past
 from clinic_core.services.import_people import ALREADY, ASKED_AT_ONCE, NEW, Job, Names, PatientFinder, Verdict, parts
 
 SERIES: Final = "IMP"
@@ -52,7 +55,16 @@ class PaymentsTarget:
         for row, invoice in batch.ours:
             verdicts[row.row] = self._pay(row, invoice.id)
         self._save_history(batch.history, verdicts)
+        if not self._job.dry_run:
+            self._post_history({*there.values(), *(_history_id(row) for row, _ in batch.history)})
         return verdicts
+
+    def _post_history(self, invoice_ids: set[str]) -> None:
+        """Write the ledger of historical invoices, also of those that an import which died has left without."""
+        posted = self._job.clinic.invoices.posted(invoice_ids)
+        missing = sorted(invoice_id for invoice_id, entries in posted.items() if not entries)
+        for some in parts(missing, ASKED_AT_ONCE):
+            past.post(self._job.clinic, self._job.clinic.invoices.many(some))
 
     def _sorted(self, rows: Sequence[PaymentRow], verdicts: dict[int, Verdict]) -> _Batch:
         batch = _Batch()
@@ -74,25 +86,38 @@ class PaymentsTarget:
         return self._job.clinic.invoices.by_number(found["series"], int(found["number"])) if found else None
 
     def _pay(self, row: PaymentRow, invoice_id: str) -> Verdict:
-        """Take the money for an invoice of ours. The payment's key is derived from its id: it is taken once."""
-        payment = _payment(row, self._job.actor.username)
+        """Take the money for an invoice of ours. The entry's key is derived from the row's id: it is taken once."""
+        payment, clinic = _payment(row, self._job.actor.username), self._job.clinic
+        key = history.payment_key(invoice_id, payment.key)
+        if clinic.journal.keys([key]):
+            ledger.current_invoice(clinic, invoice_id)  # the import that took it may have died before noting it
+            return ALREADY
+        problem = self._objection(clinic.invoices.get(invoice_id), payment)
+        if problem:
+            return _refusal(row, "amount", problem)
+        if self._job.dry_run:
+            self._promised[invoice_id] = self._promised.get(invoice_id, 0) + payment.amount_minor
+            return NEW
+        return self._take(row, invoice_id, payment)
+
+    def _take(self, row: PaymentRow, invoice_id: str, payment: Payment) -> Verdict:
+        """Write the entry as the invoice's next one, unless others leave less due than is paid."""
+        clinic = self._job.clinic
         for _ in range(_TRIES):
-            invoice = self._job.clinic.invoices.get(invoice_id)
-            if any(known.key == payment.key for known in invoice.payments):
-                return ALREADY
+            invoice = ledger.post_issue(clinic, ledger.current_invoice(clinic, invoice_id))
             problem = self._objection(invoice, payment)
             if problem:
                 return _refusal(row, "amount", problem)
-            if self._job.dry_run:
-                self._promised[invoice_id] = self._promised.get(invoice_id, 0) + payment.amount_minor
-                return NEW
-            if self._job.clinic.invoices.take_payment(invoice, payment) is not None:
-                self._record(invoice, payment)
-                return NEW
+            try:
+                clinic.journal.add_history(past.on_open_days(clinic, [history.payment_entry(invoice, payment)]))
+            except Conflict:
+                continue
+            self._record(ledger.current_invoice(clinic, invoice_id), payment)
+            return NEW
         return _refusal(row, "invoice_number", "others take payments for this invoice right now; import again")
 
     def _objection(self, invoice: Invoice, payment: Payment) -> str:
-        due = invoice.due_minor - self._promised.get(invoice.id, 0)
+        due = invoice.patient_due_minor - self._promised.get(invoice.id, 0)
         if invoice.status not in OWING:
             return f"invoice {invoice.label} is {invoice.status}, nothing can be paid on it"
         if payment.amount_minor > due:
@@ -132,7 +157,7 @@ class PaymentsTarget:
             unit_price_minor=payment.amount_minor,
         )
         return Invoice(
-            id=derived_id("import-invoice", row.source_id),
+            id=_history_id(row),
             patient_id=patient_id,
             practitioner_id=practitioner.id,
             practitioner_name=practitioner.name,
@@ -156,8 +181,16 @@ class PaymentsTarget:
         )
 
 
-def _known_history(clinic: Clinic, source_ids: Sequence[str]) -> set[str]:
-    return {key for part in parts(source_ids, ASKED_AT_ONCE) for key in clinic.invoices.by_source_ids(part)}
+def _known_history(clinic: Clinic, source_ids: Sequence[str]) -> dict[str, str]:
+    """Import id -> id of the historical invoices that are there."""
+    found: dict[str, str] = {}
+    for part in parts(source_ids, ASKED_AT_ONCE):
+        found |= clinic.invoices.by_source_ids(part)
+    return found
+
+
+def _history_id(row: PaymentRow) -> str:
+    return derived_id("import-invoice", row.source_id)
 
 
 def _patients(clinic: Clinic, patient_ids: Sequence[str]) -> dict[str, Patient]:

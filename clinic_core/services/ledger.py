@@ -19,6 +19,7 @@ from clinic_core.domain.billing import OWING, Invoice
 from clinic_core.domain.journal import Balance, Entry
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import Conflict
+from clinic_core.services import past
 
 _TRIES: Final = 60
 _INVOICE: Final = "invoice:"
@@ -104,6 +105,8 @@ def post_issue(clinic: Clinic, invoice: Invoice) -> Invoice:
     """Post the charges of an invoice that was issued; the invoice as it is then. Harmless when it was posted."""
     if invoice.posted or invoice.status not in OWING:
         return invoice
+    if invoice.payments or invoice.issued_on != clinic.today():  # of an import, or of a release without a journal
+        return past.post_one(clinic, invoice)
     account = journal.invoice_account(invoice.id)
     return post(clinic, f"issue:{invoice.id}", [account], _issue(invoice)).invoices[invoice.id]
 
@@ -226,6 +229,8 @@ def _catch_up(clinic: Clinic, accounts: Sequence[str]) -> None:
 
 def _invoice(clinic: Clinic, invoice_id: str) -> Invoice:
     invoice = clinic.invoices.get(invoice_id)
+    if invoice.payments and not invoice.posted:  # somebody is about to write its past
+        invoice = past.post_one(clinic, invoice)
     while (entry := clinic.journal.after(journal.invoice_account(invoice_id), invoice.posted)) is not None:
         invoice = _advanced(clinic, invoice, entry)
     return invoice

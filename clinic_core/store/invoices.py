@@ -249,6 +249,23 @@ class Invoices:
         with reaching():
             return [_invoice(document) for document in self._collection.find({"unposted": True}).limit(most)]
 
+    def before_the_journal(self) -> list[str]:
+        """The ids of those that a release without a journal issued, by day of issue. Reads the whole collection."""
+        wanted = {"posted": {"$exists": False}, "issued_on": {"$exists": True}}
+        with reaching():
+            found = [
+                (document["issued_on"], document["_id"]) for document in self._collection.find(wanted, {"issued_on": 1})
+            ]
+        return [invoice_id for _, invoice_id in sorted(found)]
+
+    def many(self, invoice_ids: Iterable[str]) -> list[Invoice]:
+        """Those of these ids that exist, in no order."""
+        found: list[Invoice] = []
+        for some in batches(sorted(set(invoice_ids))):
+            with reaching():
+                found += [_invoice(document) for document in self._collection.find({"_id": {"$in": some}})]
+        return found
+
     def posted(self, invoice_ids: Iterable[str]) -> dict[str, int]:
         """Invoice id -> how many entries of the ledger it holds."""
         found: dict[str, int] = {}

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import groupby
 
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, DuplicateKeyError
 
 from clinic_core.domain.journal import Entry, close_slot, entry_id, key_slot, slot
-from clinic_core.errors import IllegalTransition
+from clinic_core.errors import Conflict, IllegalTransition
 from clinic_core.store.mongo import (
     Document,
     IndexModel,
@@ -88,15 +89,23 @@ class Journal:
         Raises IllegalTransition for a day that is closed.
         """
         there = set(self.keys(entry.key for entry in entries))
+        new = sorted((entry for entry in entries if entry.key not in there), key=lambda entry: entry.day)
+        return sum(self._add_to_day(day, list(same)) for day, same in groupby(new, key=lambda entry: entry.day))
+
+    def _add_to_day(self, day: date, entries: Sequence[Entry]) -> int:
+        """Save entries of one day in as few writes as others allow; how many were not there yet."""
         added = 0
-        for entry in entries:
-            if entry.key in there:
-                continue
-            while self.add(entry, self._next_of_open(entry.day)) is None:
-                if self.by_key(entry.key) is not None:
-                    break
-            else:
-                added += 1
+        while entries:
+            first = self._next_of_open(day)
+            documents = [_document(replace(e, id=entry_id(day, first + i))) for i, e in enumerate(entries)]
+            refused = insert_many(self._collection, documents, ordered=True)
+            at = next(iter(refused), len(entries))
+            added += at
+            self._days.seen(day.isoformat(), first + at - 1)
+            there = at < len(entries) and self.by_key(entries[at].key) is not None
+            if "slots" in refused.get(at, {}) and not there:
+                raise Conflict("Others change the same accounts right now. Do it again in a minute.")
+            entries = entries[at + 1 :] if there else entries[at:]
         return added
 
     def get(self, entry_id: str) -> Entry | None:
