@@ -18,6 +18,7 @@ from clinic_core.errors import Conflict, InvalidInput
 from clinic_core.services import ledger
 from clinic_core.services.billing import require_posted
 from clinic_core.services.ledger import Books, Posted
+from clinic_core.services.tills import heading_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,8 +227,14 @@ def _moved(
     amount_minor: int,
     method: PaymentMethod,
 ) -> Account:
-    cash_of = _cash_of(actor, method)
-    posted = ledger.post(clinic, stamp.key, [credit_account(patient_id)], make, cash_of=cash_of)
+    heading = heading_of(clinic.organization(), clinic.patients.get(patient_id).name)  # of its slip, as it is now
+    posted = ledger.post(
+        clinic,
+        stamp.key,
+        [credit_account(patient_id)],
+        lambda books: replace(make(books), heading=heading),
+        cash_of=_cash_of(actor, method),
+    )
     _require_same(posted, amount_minor)
     if not posted.again:
         detail = {"amount_minor": str(amount_minor), "method": method.value}

@@ -19,6 +19,7 @@ from clinic_core.domain.people import Patient
 from clinic_core.domain.statements import Age, Slip, SlipKind, Statement, StatementLine
 from clinic_core.errors import InvalidInput, NotFound
 from clinic_core.services import ledger
+from clinic_core.services.tills import heading_of
 
 _ASKED_AT_ONCE: Final = 40
 _ALL: Final = 1_000_000
@@ -90,16 +91,17 @@ def slip(clinic: Clinic, actor: Actor, entry_id: str) -> Slip:
     if entry is None or kind is None or entry.patient_id is None:
         raise NotFound("There is no such deposit. Reload the patient's account.")
     clinic.audit.record_read(actor, "account.read", entry.patient_id, patient_id=entry.patient_id)
-    account, profile = credit_account(entry.patient_id), clinic.organization()
+    account, patient = credit_account(entry.patient_id), clinic.patients.get(entry.patient_id)
+    heading = entry.heading or heading_of(clinic.organization(), patient.name)
     until = clinic.journal.of_account(account, 1, entry.sequence(account))
     return Slip(
         kind=kind,
         number=entry.id,
-        issuer=_issuer(clinic),
-        party=_party(clinic.patients.get(entry.patient_id)),
+        issuer=heading.issuer,
+        party=Party(name=heading.name, number=patient.number),
         currency=entry.currency,
-        locale=profile.locale,
-        time_zone=profile.time_zone,
+        locale=heading.locale,
+        time_zone=heading.time_zone,
         at=entry.at,
         amount_minor=abs(entry.sum_of(Book.MONEY)),
         method=_method(entry),

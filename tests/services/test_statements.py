@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -270,6 +271,19 @@ def test_the_slip_of_a_deposit(world: World, reception: Actor, manager: Actor) -
     assert (last.reason, last.method) == ("Moves away", BANK)
     with pytest.raises(NotFound):
         statements.slip(clinic, reception, "2026-03-02#99999")
+
+
+def test_a_slip_is_printed_the_same_for_ever(world: World, reception: Actor, clock: make.Clock) -> None:
+    """The clinic moves, the patient marries, a year passes."""
+    clinic, asha = world.clinic, world.asha
+    (entry,) = settlement.deposit(clinic, reception, asha.id, key="1", amount_minor=30_000, method=CASH).entries
+    first = statements.slip(clinic, reception, entry.id)
+    clinic.patients.save(replace(asha, name="Asha Verma"))
+    clinic.organization_store.save(replace(clinic.organization(), name="Sunset Clinic", locale="de_DE"))
+    clinic.forget_directory()
+    clock.set("09:00", make.MONDAY + timedelta(days=365))
+
+    assert statements.slip(clinic, reception, entry.id) == first
 
 
 # -- payers who owe ------------------------------------------------------------------------------------------------
