@@ -62,8 +62,9 @@ def show(clinic: Clinic, actor: Actor) -> None:
 def summary(shown: Sequence[CallRow]) -> str:
     """How many of these visits are likely to be missed, and how many of those the first calls reach."""
     expected = sum(row.risk or 0.0 for row in shown)
-    told = f"About {expected:.0f} of {len(shown)} visits will be missed." if expected >= 1 else (
-        f"Of {len(shown)} visits perhaps one will be missed."
+    visits = f"{len(shown)} visit" + ("" if len(shown) == 1 else "s")
+    told = f"About {expected:.0f} of {visits} will be missed." if expected >= 1 else (
+        f"Perhaps one of {visits} will be missed."
     )  # fmt: skip
     if len(shown) <= _SOME:
         return told

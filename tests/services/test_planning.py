@@ -19,9 +19,12 @@ from clinic_core.domain import noshow
 from clinic_core.domain.access import SYSTEM, Actor, Role
 from clinic_core.domain.appointments import Appointment
 from clinic_core.domain.appointments import AppointmentStatus as S
+from clinic_core.domain.billing import PaymentMethod
+from clinic_core.domain.ids import new_id
 from clinic_core.domain.noshow import Model
+from clinic_core.domain.schedules import Absence
 from clinic_core.errors import Forbidden, InvalidInput
-from clinic_core.services import planning
+from clinic_core.services import billing, planning
 from tests import make
 from tests.conftest import World
 
@@ -278,8 +281,6 @@ def test_the_year_counts_visits_and_hours(world: World, manager: Actor) -> None:
 
 def test_absences_take_weeks_and_hours_away(world: World, manager: Actor) -> None:
     """Four weeks of leave within the year."""
-    from clinic_core.domain.schedules import Absence  # noqa: PLC0415
-
     leave = Absence(start_on=make.MONDAY - timedelta(days=56), end_on=make.MONDAY - timedelta(days=29))
     schedule = world.clinic.schedules.get(make.DR_A)
     world.clinic.schedules.save(replace(schedule, absences=(leave,)))
@@ -294,3 +295,27 @@ def test_absences_take_weeks_and_hours_away(world: World, manager: Actor) -> Non
     hours = {one.practitioner_id: one.offered_hours for one in found.practices}
     assert hours[make.DR_B] - hours[make.DR_A] == 24 * 8
     assert found.weeks == 50
+
+
+def test_the_year_is_what_reports_call_billed_and_collected(world: World, manager: Actor, clock: make.Clock) -> None:
+    """73 days ago 500.00 were billed and 400.00 of them paid; today's money does not count; all times five."""
+    clock.set("10:00", make.MONDAY - timedelta(days=73))
+    bill(world, manager, paid=40_000)
+    clock.set("10:00", make.MONDAY)
+    bill(world, manager, paid=50_000)
+
+    found = planning.baseline(world.clinic, manager)
+
+    assert found is not None
+    dr_a = next(one for one in found.practices if one.practitioner_id == make.DR_A)
+    assert dr_a.billed_minor == {make.CONSULTATION: 250_000}
+    assert (found.billed_minor, found.collected_minor, found.collection) == (250_000, 200_000, 0.8)
+
+
+def bill(world: World, actor: Actor, *, paid: int) -> None:
+    """A consultation of Asha's, billed and paid now."""
+    made = billing.new_draft(
+        world.clinic, actor, invoice_id=new_id(), patient_id=world.asha.id, practitioner_id=make.DR_A
+    )
+    sold = billing.issue(world.clinic, actor, billing.set_lines(world.clinic, actor, made, [make.line()]))
+    billing.take_payment(world.clinic, actor, sold, key=new_id(), amount_minor=paid, method=PaymentMethod.UPI)
