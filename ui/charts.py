@@ -141,6 +141,54 @@ def _line(name: str, places: Sequence[Any], values: list[float], texts: list[str
 
 
 @lru_cache(maxsize=64)
+def bars(labels: tuple[str, ...], amounts: tuple[int, ...], organization: Organization, name: str) -> SharedFigure:
+    """A few standing bars of money, in minor units. Shared and read-only."""
+    scale = 10.0 ** money.exponent(organization.currency)
+    texts = [
+        f"{_plain(label)}<br>{name} <b>{organization.money(a)}</b>" for label, a in zip(labels, amounts, strict=True)
+    ]
+    bar = go.Bar(
+        x=labels,
+        y=[amount_minor / scale for amount_minor in amounts],
+        marker={"color": COLOURS["billed_minor"]},
+        hovertext=texts,
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+    marks = nice_marks(min(amounts, default=0) / scale, max(amounts, default=0) / scale)
+    texts = [_compact(mark, organization.currency, organization) for mark in marks]
+    return SharedFigure(data=[bar], layout=_simple(marks, texts))
+
+
+@lru_cache(maxsize=64)
+def stacked(labels: tuple[str, ...], series: tuple[tuple[str, tuple[int, ...]], ...]) -> SharedFigure:
+    """Counts over time, several on top of each other. Shared and read-only."""
+    data = [
+        go.Bar(name=name, x=labels, y=counts, marker={"color": colour})
+        for (name, counts), colour in zip(series, (COLOURS["billed_minor"], COLOURS["collected_minor"]), strict=False)
+    ]
+    high = max((sum(column) for column in zip(*(counts for _, counts in series), strict=True)), default=0)
+    marks = nice_marks(0, high, whole=True)
+    layout = _simple(marks, [f"{mark:,.0f}" for mark in marks]) | {"barmode": "stack", "showlegend": True}
+    return SharedFigure(data=data, layout=layout | {"margin": {"l": 8, "r": 8, "t": 36, "b": 8}, "legend": _LEGEND})
+
+
+def _simple(marks: list[float], texts: list[str]) -> dict[str, Any]:
+    names = {"showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True, "type": "category"}
+    scale = {"gridcolor": _GRID, "zerolinecolor": _GRID, "fixedrange": True, "automargin": True}
+    return {
+        "template": None,
+        "height": _HEIGHT - 60,
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "showlegend": False,
+        "paper_bgcolor": _FAINT,
+        "plot_bgcolor": _FAINT,
+        "dragmode": False,
+        "xaxis": names | {"nticks": _DAY_MARKS},
+        "yaxis": scale | {"tickvals": marks, "ticktext": texts, "range": [marks[0], marks[-1]]},
+    }
+
+
+@lru_cache(maxsize=64)
 def heat(
     values: tuple[tuple[float | None, ...], ...],
     texts: tuple[tuple[str, ...], ...],

@@ -38,6 +38,8 @@ from ui import charts, report_filters, widgets
 _HEADS: Final = {
     PERIOD: "Period",
     "day": "Day",
+    "by": "Who",
+    "share": "Share",
     "label": "Invoice",
     "event": "What",
     "patient": "Patient",
@@ -170,6 +172,26 @@ def rows(found: Rows, names: Names, currency: str) -> pa.Table:
         elif known := names.of(column):
             table[column] = [known.get(key, key) for key in table[column]]
     return pa.Table.from_pandas(table, preserve_index=False)
+
+
+def written(clinic: Clinic, frame: pd.DataFrame, names: Names) -> pd.DataFrame:
+    """Any rows of facts as they are read: heads in words, names for ids, the patients' numbers, major units."""
+    currency = clinic.organization().currency
+    shown: dict[str, Any] = {}
+    if "patient_id" in frame:
+        numbers = clinic.patients.numbers(str(patient_id) for patient_id in frame["patient_id"].unique())
+        shown["Patient"] = [numbers.get(str(patient_id), "") for patient_id in frame["patient_id"]]
+    for column in frame.columns:
+        head = _HEADS.get(column)
+        if head is None:
+            continue
+        if column.endswith("_minor"):
+            shown[f"{head} ({currency})"] = _major(frame[column], currency)
+        elif known := names.of(column):
+            shown[head] = [known.get(key, key) for key in frame[column]]
+        else:
+            shown[head] = list(frame[column]) if isinstance(frame[column].dtype, pd.CategoricalDtype) else frame[column]
+    return pd.DataFrame(shown)
 
 
 def row_columns(found: Rows, organization: Organization) -> dict[str, Any]:

@@ -41,13 +41,13 @@ def voids(charges: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
     """What was taken back, given back or given up, row by row.
 
     Args:
-        charges: `event`, `by`, `total_minor`, `entry_id`, `document_id`, `label`, `patient_id`, `day`.
+        charges: `event`, `by`, `total_minor`, `document_id`, `label`, `patient_id`, `day`.
         payments: the same with `amount_minor` and `written_off_minor`.
 
     Returns:
-        One row per entry: those columns and `amount_minor` (above zero), latest first.
+        One row per invoice, day, kind and person: those columns and `amount_minor` (above zero), latest first.
     """
-    keys = ["entry_id", "document_id", "label", "patient_id", "day", "event", "by"]
+    keys = ["document_id", "label", "patient_id", "day", "event", "by"]
     back = charges[charges["event"].isin(("cancel", "credit-note"))]
     billed = back.assign(amount_minor=-back["total_minor"])[[*keys, "amount_minor"]]
     given = payments[payments["event"].isin(("refund", "write-off", "deposit-refund"))]
@@ -55,8 +55,8 @@ def voids(charges: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
     moved = given.assign(amount_minor=amounts)[[*keys, "amount_minor"]]
     texts = {key: str for key in keys if key != "day"}
     rows = pd.concat([billed.astype(texts), moved.astype(texts)])
-    summed = rows.groupby(keys, as_index=False, sort=False)["amount_minor"].sum()
-    return summed.sort_values(["day", "entry_id"], ascending=False, kind="stable", ignore_index=True)
+    summed = rows.groupby(keys, sort=False)["amount_minor"].sum().reset_index()
+    return summed.sort_values(["day", "label"], ascending=False, kind="stable", ignore_index=True)
 
 
 def by_person(rows: pd.DataFrame) -> pd.DataFrame:

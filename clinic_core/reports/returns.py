@@ -47,10 +47,9 @@ def cohorts(seen: pd.DataFrame, firsts: pd.Series, grain: Grain, *, most: int = 
     table = pairs.groupby(["first", "later"], observed=True)["patient_id"].nunique().unstack()
     sizes = table[0] if 0 in table else pd.Series(dtype="float64")
     shares = table.div(sizes, axis=0)
-    for period in shares.index:
-        known = len(order) - 1 - order[period]
-        late = [later for later in shares.columns if later > known]
-        shares.loc[period, late] = float("nan")
-        shares.loc[period] = shares.loc[period].where(shares.columns > known, shares.loc[period].fillna(0.0))
+    begun = {period: len(order) - 1 - order[period] for period in shares.index}
+    for later in shares.columns:
+        known = [begun[period] >= int(str(later)) for period in shares.index]
+        shares[later] = shares[later].fillna(0.0).where(known)
     shares.insert(0, "patients", sizes.astype("int64"))
     return shares.rename_axis("period").reset_index()

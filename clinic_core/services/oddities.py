@@ -20,7 +20,7 @@ from clinic_core.services.reports import Question, rows_asked
 
 _UNBILLED_DAYS: Final = 1  # a draft may wait so long
 _LOOKS_BACK: Final = 31  # days in which visits without even a draft are looked for
-_WHO: Final = ["entry_id", "document_id", "label", "patient_id", "practitioner_id", "day", "event", "by"]
+_WHO: Final = ["document_id", "label", "patient_id", "practitioner_id", "day", "event", "by"]
 _found: Recent[Oddities] = Recent(16)
 
 

@@ -12,7 +12,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.domain.people import Patient
-from clinic_core.services.reports import Question, owed
+from clinic_core.services.reports import Question, owed_on
 
 BASIS: Final = (
     "What is owed at the end of the day: all that was billed up to it, less all that was paid, credited or written off "
@@ -48,7 +48,7 @@ def of(clinic: Clinic, actor: Actor, question: Question) -> Receivables:
     clinic.audit.record_read(actor, "receivable.read", "receivables")
     ends = (question.end_on, question.chosen_to, question.as_of, clinic.today())
     day = min(end for end in ends if end is not None)
-    items = owed(clinic, question, day)
+    items = owed_on(clinic, question, day)
     age = (pd.Timestamp(day) - items["day"]).dt.days
     names = [name for name, _ in BUCKETS]
     edges = [least for _, least in BUCKETS]

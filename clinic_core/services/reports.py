@@ -5,7 +5,7 @@ Figures are cached by what they were made of, never by who asked: asking access 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -55,6 +55,8 @@ __all__ = [
     "answer",
     "dashboard",
     "export_rows",
+    "owed_on",
+    "rows_asked",
     "for_export",
     "rows",
     "selected",
@@ -241,6 +243,41 @@ def rows(clinic: Clinic, actor: Actor, question: Question, figure: Figure, *, mo
     return asked.rows_of(figure) if most is None else asked.rows(figure, most)
 
 
+def rows_asked(clinic: Clinic, question: Question, kind: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of the rows of ``charges``, ``payments`` or ``visits`` that a question asks for.
+
+    For services that have asked access already. Selections that these facts do not know are left aside.
+    """
+    asked = _Asked(clinic, question)
+    return asked.rows_asked(kind, columns)
+
+
+def owed_on(clinic: Clinic, question: Question, day: date) -> pd.DataFrame:
+    """What is owed at the end of a day, an invoice and who owes it per row; for services that have asked access.
+
+    Returns:
+        `document_id`, `label`, `patient_id`, `practitioner_id`, `day` (of issue), `due_minor`, `payer_id` ("": the
+        patient).
+    """
+    payers = sorted(question.payer_ids) or ["", *clinic.directory().payers]
+    facts, parts = snapshot(clinic), []
+    for payer in payers:
+        narrowed = replace(
+            question,
+            start_on=None,
+            chosen_from=None,
+            chosen_to=None,
+            end_on=day,
+            payer_ids=frozenset({payer}),
+            service_ids=frozenset(),
+            methods=frozenset(),
+            weekdays=frozenset(),
+            hours=frozenset(),
+        )
+        parts.append(_Asked(clinic, narrowed, facts).owed().assign(payer_id=payer))
+    return pd.concat(parts, ignore_index=True)
+
+
 def export_rows(clinic: Clinic, actor: Actor, question: Question, figure: Figure) -> bytes:
     """All rows behind one figure as CSV, amounts in the clinic's currency. Every export is audited."""
     access.require(actor, "report.export")
@@ -281,6 +318,14 @@ class _Asked:
             narrow = self._behind(measure, report.KEY, figure.value)
             shown, count, total = self._fact(_kind(measure.facts)).latest(narrow, most, measure.adds)
         return Rows(measure=measure, frame=_with_patients(self._clinic, shown), count=count, total=int(total))
+
+    def rows_asked(self, kind: str, columns: Sequence[str]) -> pd.DataFrame:
+        """Some columns of the rows of one kind of facts."""
+        return self._fact(kind).frame(self._narrow(kind), columns)
+
+    def owed(self) -> pd.DataFrame:
+        """What each invoice is owed."""
+        return owed(self._fact(CHARGES), self._fact(PAYMENTS), self._narrow(BALANCES))
 
     def _computed(self, name: str) -> Answer:
         report, question = _report(name), self._question

@@ -1,0 +1,108 @@
+"""The board "Hours": when practitioners are busy, idle or overbooked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+import pandas as pd
+import streamlit as st
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain.access import Actor
+from clinic_core.domain.schedules import WEEKDAYS
+from clinic_core.services import report_files, utilisation
+from clinic_core.services.reports import Question
+from clinic_core.services.utilisation import Utilisation
+from ui import charts, report_filters, widgets
+from ui.text import plain
+
+Cells: TypeAlias = dict[tuple[int, int], Mapping[Any, Any]]
+
+_HOUR: Final = 60
+_KEY: Final = "hours.grid"
+
+
+def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
+    """Draw the board."""
+    found = utilisation.of(clinic, actor, question)
+    st.caption(plain(utilisation.BASIS))
+    if found.grid.empty:
+        widgets.nothing_here("No hours and no visits on these days. Choose other days, or fewer filters.", "schedule")
+        return
+    _tiles(found)
+    _grid(clinic, found)
+    st.markdown("**By practitioner**")
+    names = report_files.names_of(clinic, "practitioner_id")
+    table = found.practitioners.rename(columns={"practitioner_id": "Practitioner", "share": "Used of offered"})
+    table["Practitioner"] = [names.get(key, key) for key in table["Practitioner"]]
+    for column in ("offered", "used", "missed", "idle", "over"):
+        table[column] = table[column] / _HOUR
+    st.dataframe(table, column_config=_columns(), hide_index=True)
+
+
+def _tiles(found: Utilisation) -> None:
+    total = found.total
+    share = total.get("share", float("nan"))
+    with st.container(horizontal=True):
+        st.metric("Used of offered", "–" if pd.isna(share) else f"{share:.1%}", border=True)
+        st.metric("Idle hours", _hours(total.get("idle", 0)), border=True)
+        st.metric("Missed hours", _hours(total.get("missed", 0)), border=True)
+        st.metric("Beyond the hours", _hours(total.get("over", 0)), border=True)
+
+
+def _grid(clinic: Clinic, found: Utilisation) -> None:
+    """Weekdays by hours; a square that is selected filters the other boards too."""
+    grid: Cells = {(int(cell["weekday"]), int(cell["hour"])): cell for cell in found.grid.to_dict("records")}
+    days = sorted({int(day) for day in found.grid["weekday"]})
+    hours = list(range(int(found.grid["hour"].min()), int(found.grid["hour"].max()) + 1))
+    values = tuple(tuple(_share(grid, day, hour) for hour in hours) for day in days)
+    texts = tuple(tuple(_text(grid, day, hour) for hour in hours) for day in days)
+    turn = st.session_state.get(_KEY, 0)
+    key = f"{_KEY}.{turn}"
+    st.plotly_chart(
+        charts.heat(values, texts, tuple(WEEKDAYS[day] for day in days), tuple(f"{hour:02d}:00" for hour in hours)),
+        key=key,
+        on_select=lambda: _selected(clinic, key, days, hours),
+        selection_mode="points",
+        config=charts.CONFIG,
+        alt="Share of the offered hours that was used, by weekday and hour.",
+    )
+
+
+def _selected(clinic: Clinic, key: str, days: list[int], hours: list[int]) -> None:
+    points = st.session_state[key].selection.points
+    st.session_state[_KEY] = st.session_state.get(_KEY, 0) + 1
+    names = {f"{hour:02d}:00": hour for hour in hours}
+    weekdays = {WEEKDAYS[day]: day for day in days}
+    for point in points[:1]:
+        if point.get("y") in weekdays and point.get("x") in names:
+            report_filters.toggle(clinic, "weekday", weekdays[point["y"]])
+            report_filters.toggle(clinic, "hour", names[point["x"]])
+
+
+def _share(grid: Cells, day: int, hour: int) -> float | None:
+    cell = grid.get((day, hour))
+    share = None if cell is None else cell["share"]
+    return None if share is None or pd.isna(share) else min(float(share), 1.0)
+
+
+def _text(grid: Cells, day: int, hour: int) -> str:
+    head, cell = f"{WEEKDAYS[day]} {hour:02d}:00", grid.get((day, hour))
+    if cell is None:
+        return f"{head}<br>no hours, no visits"
+    share = "–" if pd.isna(cell["share"]) else f"{cell['share']:.0%}"
+    parts = [f"{name} {_hours(cell[name])}" for name in ("offered", "used", "missed", "idle", "over") if cell[name]]
+    return f"{head}<br><b>{share}</b> used<br>{'<br>'.join(parts)}"
+
+
+def _hours(minutes: Any) -> str:
+    return f"{float(minutes) / _HOUR:,.1f} h"
+
+
+def _columns() -> dict[str, Any]:
+    heads = {"offered": "Offered", "used": "Used", "missed": "Missed", "idle": "Idle", "over": "Beyond"}
+    made: dict[str, Any] = {
+        column: st.column_config.NumberColumn(f"{head} (h)", format="%,.1f") for column, head in heads.items()
+    }
+    return made | {"Used of offered": st.column_config.NumberColumn(format="percent")}
