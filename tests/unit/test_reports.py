@@ -18,8 +18,9 @@ from clinic_core.reports.periods import Grain, Span, days_of, every_period, grai
 
 
 def frame(**columns: list) -> pd.DataFrame:
-    """A frame of facts; `day` and `period` become days."""
+    """A frame of facts, each of which counts once; `day` and `period` become days."""
     made = pd.DataFrame(columns)
+    made["count"] = 1
     for name in ("day", "period"):
         if name in made:
             made[name] = made[name].astype("datetime64[s]")
@@ -34,7 +35,9 @@ def test_every_file_with_a_title_is_a_report():
     for name, report in found.items():
         assert report.TITLE and report.BASIS, name
         assert report.MEASURES, name
-        assert all(m.facts in (*report.FACTS, "balances") for m in report.MEASURES), name
+        assert all(
+            m.facts in {*report.FACTS, *map(measures.ROWS.get, report.FACTS), "balances"} for m in report.MEASURES
+        ), name
 
 
 def test_revenue_keeps_billed_and_collected_apart():
@@ -65,7 +68,8 @@ def test_practitioners_come_most_billed_first():
 
 def test_methods_count_payments_and_add_them_up():
     """Two in cash, one by card."""
-    payments = frame(method=["cash", "card", "cash"], amount_minor=[10, 90, 20])
+    events = ["payment", "payment", "deposit", "refund"]
+    payments = frame(method=["cash", "card", "cash", "cash"], event=events, amount_minor=[10, 90, 25, -5])
 
     table = reports.found()["revenue_by_method"].build(payments)
 
@@ -122,14 +126,14 @@ def test_balances_hold_what_is_due_and_leave_out_what_is_even():
         return frame(document_id=list(ids), label=list(ids), **same, **amounts)
 
     charges = events("part", "paid", "gone", "gone", "none", total_minor=[100, 50, 70, -70, 30])
-    payments = events("part", "paid", "part", "early", amount_minor=[20, 50, 10, 5])
+    payments = events("part", "paid", "part", "early", settled_minor=[20, 50, 10, 5])
 
     table = balances.of(charges, payments)
 
     assert table[["document_id", "total_minor", "paid_minor", "due_minor"]].values.tolist() == [
-        ["part", 100, 30, 70],
-        ["none", 30, 0, 30],
         ["early", 0, 5, -5],
+        ["none", 30, 0, 30],
+        ["part", 100, 30, 70],
     ]
 
 
@@ -174,9 +178,12 @@ def test_a_period_begins_on_or_before_its_days(day, grain):
 
     begun = period_of(days, grain).iloc[0].date()
 
-    assert 0 <= (day - begun).days < {Grain.DAY: 1, Grain.WEEK: 7, Grain.MONTH: 31}[grain]
+    months = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
+    assert 0 <= (day - begun).days < {Grain.DAY: 1, Grain.WEEK: 7}.get(grain, 31 * months.get(grain, 0))
     assert grain is not Grain.WEEK or begun.isoweekday() == 1
-    assert grain is not Grain.MONTH or (begun.day, begun.month) == (1, day.month)
+    if grain in months:
+        first = (day.month - 1) // months[grain] * months[grain] + 1
+        assert begun == date(day.year, first, 1)
 
 
 @pytest.mark.parametrize("grain", list(Grain))
@@ -195,12 +202,12 @@ def test_nothing_gives_empty_typed_tables():
     """A clinic's first day."""
     empty = {
         "charges": frame(period=[], total_minor=[], practitioner_id=[], service_id=[]),
-        "payments": frame(period=[], amount_minor=[], practitioner_id=[], method=[]),
+        "payments": frame(period=[], amount_minor=[], practitioner_id=[], method=[], event=[]),
         "visits": frame(period=[], status=[], practitioner_id=[], waited_minutes=[]),
     }
     for name in ("revenue", "revenue_by_practitioner", "revenue_by_method", "attendance", "noshows", "waiting"):
         report = reports.found()[name]
-        assert report.build(*(empty[facts] for facts in report.FACTS)).empty
+        assert report.build(*(empty[measures.ROWS.get(facts, facts)] for facts in report.FACTS)).empty
 
 
 def test_shares_of_nothing_are_not_known():
