@@ -15,7 +15,12 @@ from datetime import date, datetime
 from typing import Any, BinaryIO, Final
 
 from clinic_core.domain import clock, demo
+from clinic_core.domain.appointments import Appointment
 from clinic_core.domain.demo_setup import ORGANIZATION
+from clinic_core.domain.journal import Entry
+from clinic_core.services import fact_tables
+from clinic_core.services.fact_memory import APPOINTMENTS, JOURNAL, block_id_of
+from clinic_core.services.fact_tables import Tables
 from clinic_core.store import bulk
 
 _BATCH: Final = 1_000
@@ -30,15 +35,28 @@ class Maker:
     today: date
     batch: int = _BATCH
     _piles: dict[str, list[Any]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
+    _month: str = ""
+    _visits: list[Appointment] = field(default_factory=list)  # of the month, as are the entries
+    _entries: list[Entry] = field(default_factory=list)
 
     def add(self, day: demo.DemoDay) -> None:
         """Pile up a day; patients first, so that nothing refers to nobody."""
+        if day.day.isoformat()[:7] != self._month:
+            self._send_facts()
+            self._month = day.day.isoformat()[:7]
+        self._visits.extend(day.appointments)
+        self._entries.extend(day.entries)
         records = (day.patients, day.appointments, day.encounters, day.invoices, day.entries, day.balances)
         for kind, made in zip(_KINDS, records, strict=True):
             self._piles[kind].extend(made)
-        self.write(at_least=self.batch)
+        self._write(at_least=self.batch)
 
-    def write(self, *, at_least: int) -> None:
+    def end(self) -> None:
+        """Write what is left."""
+        self._send_facts()
+        self._write(at_least=1)
+
+    def _write(self, *, at_least: int) -> None:
         """Write a parcel of every kind of which there are so many."""
         for kind, pile in self._piles.items():
             if len(pile) >= at_least:
@@ -54,6 +72,20 @@ class Maker:
         payload = bulk.packed_visits(pile, held_since=self.today) if visits else bulk.packed(kind, pile)
         last = int(pile[-1].number.removeprefix("P-")) if kind == "patients" else 0
         self._parcel({"kind": kind, "count": len(pile), "last": last}, payload)
+
+    def _send_facts(self) -> None:
+        """The facts of a month that is over: what `facts.rebuild` would make of its records, without reading them."""
+        zone = ORGANIZATION.zone
+        if self._visits:
+            self._send_block(APPOINTMENTS, fact_tables.of_appointments(self._visits, zone))
+        if self._entries:
+            self._send_block(JOURNAL, fact_tables.of_entries(self._entries, {}))  # none touches two invoices
+        self._visits, self._entries = [], []
+
+    def _send_block(self, source: str, tables: Tables) -> None:
+        streams = fact_tables.encode(tables)
+        sizes = {name: len(stream) for name, stream in streams.items()}
+        self._parcel({"block": block_id_of(source, self._month), "tables": sizes}, b"".join(streams.values()))
 
     def _parcel(self, head: dict[str, Any], payload: bytes) -> None:
         self.out.write(json.dumps({**head, "size": len(payload)}).encode() + b"\n")
@@ -71,7 +103,7 @@ def main() -> int:
         for number, day in enumerate(demo.days(now, wanted["years"], wanted["seed"], wanted["practitioners"]), start=1):
             maker.add(day)
             maker.done(number)
-        maker.write(at_least=1)
+        maker.end()
     except BrokenPipeError:  # the reader has gone; there is nobody to tell
         return 1
     return 0

@@ -59,7 +59,7 @@ def days(now: datetime, years: float, seed: int, practitioners: int = USUAL_DOCT
     """The clinic's days from the first to the last that has a booking, as they are at `now`."""
     visits = Visits(Random(f"visits {seed}"), now)  # noqa: S311 - invented people, no secrets
     papers = Papers(Random(f"papers {seed}"), now)  # noqa: S311
-    books = Books(now)
+    books = Books(Random(f"tills {seed}"), now)  # noqa: S311
     hours = list(zip(doctors(practitioners), schedules(now, years, practitioners), strict=True))
     start, last = first_day(now, years), how_many_days(now, years) - 1
     for offset in range(last + 1):

@@ -10,16 +10,26 @@ import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from functools import partial
+from random import Random
 from typing import Final
 
-from clinic_core.domain import billing, clock, journal, settling
-from clinic_core.domain.billing import Invoice, PaymentMethod
+from clinic_core.domain import billing, clock, journal, settling, tills
+from clinic_core.domain.billing import Invoice, Party, PaymentMethod
+from clinic_core.domain.demo_names import COUNTED
 from clinic_core.domain.demo_setup import ORGANIZATION
-from clinic_core.domain.journal import Balance, Entry, Event
+from clinic_core.domain.journal import Balance, Entry, Event, Heading
 from clinic_core.domain.settling import Stamp
 
+TILL_DAYS: Final = 30  # how far back there are cash sessions
+_DESK: Final = "reception"
+_DESK_NAME: Final = "Ravi Reception"
 _ZONE: Final = ORGANIZATION.zone
 _AT_ONCE: Final = timedelta(seconds=15)
+_OPENS, _CLOSES = time(8, 10), time(20, 50)
+_FLOAT: Final = 200_000
+_OFTEN_WRONG: Final = 0.15  # counts that differ
+_WRONG_BY: Final = (-50_000, -10_000, -5_000, -2_000, -1_000, 1_000, 2_000, 10_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,24 +74,24 @@ class _Open:
 class Books:
     """The ledger as it grows; nothing happens in it after `now`."""
 
+    rng: Random
     now: datetime
-    _waiting: list[tuple[datetime, int, str, Step]] = field(default_factory=list)
+    _waiting: list[tuple[datetime, int, Callable[[date], None]]] = field(default_factory=list)
     _put: int = 0
     _open: dict[str, _Open] = field(default_factory=dict)
     _balances: dict[str, Balance] = field(default_factory=dict)
-    _numbers: dict[str, int] = field(default_factory=dict)
     _entries: list[Entry] = field(default_factory=list)
     _done: list[Invoice] = field(default_factory=list)
 
     def on(self, day: date, bills: Iterable[Bill]) -> DayMoney:
         """Carry out a day; call it with one day after the other."""
+        self._plan_till(day)
         for bill in bills:
             self._begin(bill)
         ends = clock.at_local(day + timedelta(days=1), time(), _ZONE)
         self._entries, self._done = [], []
         while self._waiting and self._waiting[0][0] < ends and self._waiting[0][0] <= self.now:
-            _, _, invoice_id, step = heapq.heappop(self._waiting)
-            self._carry_out(day, self._open[invoice_id], step)
+            heapq.heappop(self._waiting)[2](day)
         return DayMoney(entries=tuple(self._entries), invoices=tuple(self._done))
 
     def rest(self) -> list[Invoice]:
@@ -90,8 +100,8 @@ class Books:
 
     @property
     def balances(self) -> list[Balance]:
-        """What the other accounts add up to."""
-        return list(self._balances.values())
+        """What patients' credits and the till add up to."""
+        return [balance for account, balance in self._balances.items() if not account.startswith("number:")]
 
     def _begin(self, bill: Bill) -> None:
         invoice = bill.invoice
@@ -103,11 +113,43 @@ class Books:
             self._wait(one, step)
 
     def _wait(self, one: _Open, step: Step) -> None:
-        self._put += 1
         one.waiting += 1
-        heapq.heappush(self._waiting, (step.at, self._put, one.invoice.id, step))
+        self._later(step.at, partial(self._carry_out, one, step))
 
-    def _carry_out(self, day: date, one: _Open, step: Step) -> None:
+    def _later(self, at: datetime, action: Callable[[date], None]) -> None:
+        self._put += 1
+        heapq.heappush(self._waiting, (at, self._put, action))
+
+    def _plan_till(self, day: date) -> None:
+        """A session of the desk's till, on the last days only."""
+        rng, today = self.rng, clock.local_day(self.now, _ZONE)
+        if not today - timedelta(days=TILL_DAYS) <= day <= today:
+            return
+        wrong_by = rng.choice(_WRONG_BY) if rng.random() < _OFTEN_WRONG else 0
+        opens, closes = (
+            clock.at_local(day, at, _ZONE) + timedelta(seconds=rng.randrange(600)) for at in (_OPENS, _CLOSES)
+        )
+        stamp = Stamp(key=f"{_DESK}:{day.isoformat()}", day=day, at=opens, by=_DESK)
+        self._later(opens, partial(self._open_till, stamp))
+        reason = rng.choice(COUNTED) if wrong_by else ""
+        stamp = replace(stamp, key=f"{stamp.key}:close", at=closes, reason=reason)
+        self._later(closes, partial(self._close_till, stamp, wrong_by))
+
+    def _open_till(self, stamp: Stamp, day: date) -> None:
+        till = self._balance(_TILL)
+        heading = replace(_HEADING, name=_DESK_NAME)
+        self._place(
+            tills.opened(stamp, till, float_minor=_FLOAT, currency=ORGANIZATION.currency, heading=heading), [_TILL]
+        )
+
+    def _close_till(self, stamp: Stamp, wrong_by: int, day: date) -> None:
+        till = self._balance(_TILL)
+        if not till.opened:
+            return
+        count = _pieces(till.amount_minor + wrong_by)
+        self._place(tills.closed(stamp, till, count=count, currency=ORGANIZATION.currency, heading=_HEADING), [_TILL])
+
+    def _carry_out(self, one: _Open, step: Step, day: date) -> None:
         stamp = Stamp(key=_key(one.invoice, step), day=day, at=step.at, by=step.by, reason=step.reason)
         entry = _MAKE[step.event](self, one.invoice, step, stamp)
         if entry is not None:
@@ -121,22 +163,29 @@ class Books:
 
     def _booked(self, invoice: Invoice, entry: Entry) -> Invoice:
         """Give the entry its place; the invoice after it."""
-        credit = journal.credit_account(invoice.patient_id)
-        others = [credit] if entry.event in _TOUCHES_CREDIT else []
-        slots = [journal.key_slot(entry.key)]
-        if entry.invoice_id:
-            slots.append(journal.slot(journal.invoice_account(invoice.id), invoice.posted + 1))
+        others = [journal.credit_account(invoice.patient_id)] if entry.event in _TOUCHES_CREDIT else []
         if entry.document:
-            series, _, number = entry.document.rpartition("-")
-            slots.append(journal.slot(f"number:{series}", int(number)))
-        slots += [journal.slot(account, self._balance(account).seq + 1) for account in others]
-        placed = replace(entry, id=journal.entry_id(entry.day, len(self._entries) + 1), slots=tuple(slots))
-        for account in others:
+            others.insert(0, f"number:{entry.document.rpartition('-')[0]}")
+        till = self._balance(_TILL)
+        if till.opened and entry.by == _DESK and tills.cash_minor(entry):
+            entry, others = replace(entry, till=till.opened), [*others, _TILL]
+        if not entry.invoice_id:
+            self._place(entry, others)
+            return invoice
+        own = journal.slot(journal.invoice_account(invoice.id), invoice.posted + 1)
+        placed = self._place(replace(entry, slots=(own,)), others)
+        return replace(settling.applied(invoice, placed), version=invoice.version + 1)
+
+    def _place(self, entry: Entry, accounts: Iterable[str]) -> Entry:
+        """Number the entry, let it hold its places in the accounts, and let their balances follow."""
+        slots = [journal.key_slot(entry.key), *entry.slots]
+        slots += [journal.slot(account, self._balance(account).seq + 1) for account in accounts]
+        number = len(self._entries) + 1
+        placed = replace(entry, id=journal.entry_id(entry.day, number), slots=tuple(slots))
+        for account in accounts:
             self._balances[account] = journal.balance_after(self._balance(account), placed)
         self._entries.append(placed)
-        if not entry.invoice_id:
-            return invoice
-        return replace(settling.applied(invoice, placed), version=invoice.version + 1)
+        return placed
 
     def _balance(self, account: str) -> Balance:
         return self._balances.get(account) or Balance(id=account)
@@ -169,7 +218,7 @@ class Books:
         if not amount:
             return None
         series = f"{ORGANIZATION.credit_note_prefix}-{stamp.day.year}"
-        self._numbers[series] = number = self._numbers.get(series, 0) + 1
+        number = self._balance(f"number:{series}").seq + 1
         amounts = settling.spread_credit(invoice, amount)
         return settling.credit_note(invoice, stamp, amounts=amounts, document=billing.number_text(series, number))
 
@@ -210,6 +259,22 @@ _MAKE: Final[dict[Event, Callable[[Books, Invoice, Step, Stamp], Entry | None]]]
 }
 _TOUCHES_CREDIT: Final = frozenset({Event.CREDIT_NOTE, Event.APPLY_CREDIT, Event.DEPOSIT, Event.DEPOSIT_REFUND})
 _OF_PATIENT: Final = frozenset({Event.DEPOSIT, Event.DEPOSIT_REFUND})
+_TILL: Final = journal.till_account(_DESK)
+_HEADING: Final = Heading(
+    issuer=Party(
+        name=ORGANIZATION.name, address=ORGANIZATION.address, phone=ORGANIZATION.phone, tax_id=ORGANIZATION.tax_id
+    ),
+    locale=ORGANIZATION.locale,
+    time_zone=ORGANIZATION.time_zone,
+)
+
+
+def _pieces(amount_minor: int) -> tuple[tuple[int, int], ...]:
+    """An amount as somebody counts it: the largest notes first."""
+    left, pieces = max(amount_minor, 0), dict[int, int]()
+    for face in tills.denominations(ORGANIZATION.currency):
+        pieces[face], left = divmod(left, face)
+    return tills.counted(pieces, left)
 
 
 def _up_to(step: Step, most: int) -> int:

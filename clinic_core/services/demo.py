@@ -2,7 +2,7 @@
 
 The same seed gives the same clinic, as it would stand at the instant the load began. That instant is kept, so a load
 that died is completed by loading again: what is there stays, what is missing is made again and added. A process of its
-own makes the records (`clinic_core.demo_process`), while this one hands them to the database.
+own makes the records and the reports' facts (`clinic_core.demo_process`); this one hands them to the database.
 """
 
 from __future__ import annotations
@@ -30,9 +30,12 @@ from clinic_core.domain.demo_setup import (
     organization,
     services_of,
 )
+from clinic_core.domain.facts import Block
+from clinic_core.domain.ids import new_id
 from clinic_core.domain.imports import BulkLoad
 from clinic_core.errors import Conflict, InvalidInput
-from clinic_core.services import facts, users
+from clinic_core.services import users
+from clinic_core.services.fact_tables import SHAPE
 
 PASSWORD: Final = "clinic-demo"  # noqa: S105 - of the demo's users, told to everybody
 DEFAULT_YEARS: Final = 0.5  # loads in about half a minute on a small machine
@@ -42,7 +45,6 @@ DEFAULT_PRACTITIONERS: Final = USUAL_DOCTORS
 _LOAD_ID: Final = "demo"
 _BATCH: Final = 1_000
 _WAITING: Final = 8  # parcels made ahead of the database
-_FACTS_SHARE: Final = 0.1  # of the whole work
 _USERS: Final = (
     ("admin", "Asha Admin", Role.ADMIN),
     ("manager", "Maya Manager", Role.MANAGER),
@@ -54,7 +56,7 @@ USERNAMES: Final = tuple(username for username, _, _ in _USERS)
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _Parcel: TypeAlias = tuple[dict[str, Any], bytes]  # what it holds, and that
 
-Progress = Callable[[int, int], None]  # days done, days in all; the reports' facts count as some days more
+Progress = Callable[[int, int], None]  # days done, days in all
 
 
 @dataclass(slots=True, kw_only=True)
@@ -152,28 +154,36 @@ def _set_up(clinic: Clinic, load: BulkLoad) -> None:
 
 
 def _load_all(clinic: Clinic, load: BulkLoad, progress: Progress) -> Loaded:
-    """The records, then the facts of the reports; one progress for both."""
-    days = demo.how_many_days(load.as_of, load.years)
-    more = max(round(days * _FACTS_SHARE), 1)
-    done = _load_days(clinic, load, lambda day: progress(day, days + more))
-    facts.rebuild(clinic, lambda made, total: progress(days + more * made // total, days + more))
-    progress(days + more, days + more)
-    return done
-
-
-def _load_days(clinic: Clinic, load: BulkLoad, progress: Callable[[int], None]) -> Loaded:
-    loaded = Loaded()
-    maker = _Maker(load)
-    with closing(maker):
+    loaded, days = Loaded(), demo.how_many_days(load.as_of, load.years)
+    with closing(_Maker(load)) as maker:
         for head, payload in maker.parcels():
             if "days" in head:
-                progress(head["days"])
-                continue
-            if head["last"]:
-                clinic.counters.reach("patient", head["last"])
-            clinic.bulk.insert(head["kind"], payload)
-            setattr(loaded, head["kind"], getattr(loaded, head["kind"]) + head["count"])
+                progress(head["days"], days)
+            elif "block" in head:
+                _save_facts(clinic, head, payload)
+            else:
+                _save_records(clinic, head, payload, loaded)
+    clinic.facts.publish()
     return loaded
+
+
+def _save_records(clinic: Clinic, head: dict[str, Any], payload: bytes, loaded: Loaded) -> None:
+    kind, count = head["kind"], head["count"]
+    if head["last"]:
+        clinic.counters.reach("patient", head["last"])
+    clinic.bulk.insert(kind, payload)
+    setattr(loaded, kind, getattr(loaded, kind) + count)
+
+
+def _save_facts(clinic: Clinic, head: dict[str, Any], payload: bytes) -> None:
+    """A month's block, in place of what a load that died has left."""
+    tables, at = {}, 0
+    for name, size in head["tables"].items():
+        tables[name] = payload[at : at + size]
+        at += size
+    block = Block(stamp=new_id(), shape=SHAPE, tables=tables)
+    while not clinic.facts.replace(head["block"], block, before=clinic.facts.stamp(head["block"])):
+        continue
 
 
 class _Maker:
