@@ -25,6 +25,7 @@ PAGES: Final = (
     Screen(name="patients", title="Patients", icon="group", action="patient.search"),
     Screen(name="visit", title="Visit", icon="stethoscope", action="encounter.read"),
     Screen(name="billing", title="Billing", icon="receipt_long", action="invoice.read"),
+    Screen(name="cash", title="Cash", icon="point_of_sale", action="till.use"),
     Screen(name="reports", title="Reports", icon="bar_chart", action="report.read"),
     Screen(name="planning", title="Planning", icon="event_upcoming", action="planning.open"),
     Screen(name="settings", title="Settings", icon="tune", action="settings.write"),

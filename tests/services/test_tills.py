@@ -459,7 +459,9 @@ def test_nothing_comes_after_the_close(
     assert sum(i.paid_minor for i in map(clinic.invoices.get, [i.id for i in invoices])) == 3_200
 
 
-def test_who_looked_before_the_close_cannot_add_after_it(world: World, reception: Actor, manager: Actor) -> None:
+def test_who_looked_before_the_close_cannot_add_after_it(
+    world: World, reception: Actor, manager: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The slowest order of all: the day is open when the payment looks, and closed when it writes."""
     clinic = world.clinic
     invoice = bill(world, reception)
@@ -472,16 +474,15 @@ def test_who_looked_before_the_close_cannot_add_after_it(world: World, reception
             day_close.close(clinic, manager, make.MONDAY)
         return add(entry, *rest)
 
-    journal.add = slow  # type: ignore[method-assign]
-    try:
-        paid = pay(clinic, reception, invoice, 10_000)
-    finally:
-        del journal.add  # type: ignore[method-assign]
+    monkeypatch.setattr(journal, "add", slow)
+    paid = pay(clinic, reception, invoice, 10_000)
     assert paid.payments[0].received_on == make.TUESDAY
     assert clinic.journal.of_day(make.MONDAY)[-1].event is Event.DAY_CLOSE
 
 
-def test_a_till_opened_while_the_day_closes_hinders_it(world: World, reception: Actor, manager: Actor) -> None:
+def test_a_till_opened_while_the_day_closes_hinders_it(
+    world: World, reception: Actor, manager: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The manager's look at the tills was a moment too early."""
     clinic = world.clinic
     bill(world, reception)
@@ -494,12 +495,9 @@ def test_a_till_opened_while_the_day_closes_hinders_it(world: World, reception: 
             open_till(world, reception)
         return add(entry, *rest)
 
-    journal.add = slow  # type: ignore[method-assign]
-    try:
-        with pytest.raises(IllegalTransition, match="reception"):
-            day_close.close(clinic, manager, make.MONDAY)
-    finally:
-        del journal.add  # type: ignore[method-assign]
+    monkeypatch.setattr(journal, "add", slow)
+    with pytest.raises(IllegalTransition, match="reception"):
+        day_close.close(clinic, manager, make.MONDAY)
 
 
 def test_the_past_of_other_systems_stays_out_of_a_closed_day(world: World, reception: Actor, manager: Actor) -> None:
