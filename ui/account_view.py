@@ -62,15 +62,16 @@ def _deposit(clinic: Clinic, actor: Actor, patient: Patient) -> None:
     name = f"deposit.{patient.id}"
     key = forms.form_id(name)
     currency, locale = clinic.organization().currency, clinic.organization().locale
-    with st.popover("Take a deposit", icon=":material/savings:"):
+    with st.popover("Take a deposit", icon=":material/savings:", key=f"deposit.area.{key}"):
         st.caption("Money for later bills. It is offered when a bill of this patient is to be paid.")
+        place = st.container()
         with st.form(f"deposit.{key}", border=False):
             amount = st.text_input(f"Deposit in {currency}", key=f"deposit.amount.{key}")
             method = payment_view.method_field(f"deposit.method.{key}")
             reference = st.text_input("Reference", key=f"deposit.reference.{key}", max_chars=80)
             sent = st.form_submit_button("Take the deposit", type="primary", icon=":material/payments:")
         if sent:
-            with session.show_errors():
+            with place, session.show_errors():
                 taken = money.parse_minor(amount, currency, locale)
                 after = settlement.deposit(
                     clinic, actor, patient.id, key=key, amount_minor=taken, method=method, reference=reference
@@ -82,7 +83,8 @@ def _give_back(clinic: Clinic, actor: Actor, patient: Patient, held_minor: int) 
     name = f"deposit.back.{patient.id}"
     key = forms.form_id(name)
     currency, locale = clinic.organization().currency, clinic.organization().locale
-    with st.popover("Give money back", icon=":material/undo:"):
+    with st.popover("Give money back", icon=":material/undo:", key=f"back.area.{key}"):
+        place = st.container()
         with st.form(f"deposit.back.{key}", border=False):
             label = text.plain(f"Give back, at most {clinic.money(held_minor)}")
             amount = st.text_input(label, str(money.to_decimal(held_minor, currency)), key=f"back.amount.{key}")
@@ -91,7 +93,7 @@ def _give_back(clinic: Clinic, actor: Actor, patient: Patient, held_minor: int) 
             reason = st.text_input("Reason", key=f"back.reason.{key}", max_chars=200)
             sent = st.form_submit_button("Give back", icon=":material/undo:")
         if sent:
-            with session.show_errors():
+            with place, session.show_errors():
                 back = money.parse_minor(amount, currency, locale)
                 after = settlement.deposit_refund(
                     clinic,

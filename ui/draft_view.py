@@ -172,7 +172,7 @@ def _payer(clinic: Clinic, actor: Actor, work: _Work, preview: Invoice) -> None:
         return
     label = f"Payer: {_payer_name(clinic, preview)}" if preview.payer_id else "Payer"
     name = f"draft.payer.{work.invoice.id}.{work.invoice.version}"
-    with st.popover(text.plain(label), icon=":material/health_and_safety:"):
+    with st.popover(text.plain(label), icon=":material/health_and_safety:", key=f"{name}.area"):
         with st.form(name, border=False):
             chosen = st.selectbox(
                 "Who pays a part",

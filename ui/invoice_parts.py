@@ -58,7 +58,7 @@ def _settled(invoice: Invoice) -> str:
         ("Written off", invoice.written_off_minor),
     ]
     rows = [_row(label, invoice.money(-amount)) for label, amount in changed if amount]
-    if rows or invoice.payer_due_minor:
+    if rows:
         rows.append(_row("Due", invoice.money(invoice.due_minor), strong=True))
     if invoice.payer_due_minor:
         name = invoice.payer.name if invoice.payer else "payer"

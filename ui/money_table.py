@@ -9,10 +9,11 @@ from typing import Final
 
 import streamlit as st
 
-_TABLE: Final = "width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9375rem"
+_TABLE: Final = "width:100%;max-width:34rem;border-collapse:collapse;font-variant-numeric:tabular-nums"
 _RULE: Final = "border-top:1px solid color-mix(in srgb, currentColor 20%, transparent)"
 _CELL: Final = "padding:.4rem .25rem;vertical-align:top;text-align:left;font-weight:inherit;"
-_NUMBER: Final = "padding:.4rem 0 .4rem .75rem;vertical-align:top;text-align:right;white-space:nowrap;"
+_DAY: Final = f"{_CELL}width:clamp(4rem,20%,7rem);"  # one line, or two on a phone
+_NUMBER: Final = "padding:.4rem .25rem .4rem .75rem;vertical-align:top;text-align:right;white-space:nowrap;"
 _SMALL: Final = "opacity:.75;font-size:.875em"
 
 
@@ -30,8 +31,8 @@ class Line:
 def show(title: str, lines: Iterable[Line], *, after: str) -> None:
     """Draw the events; `title` is for screen readers, `after` heads the last column."""
     heads = "".join(
-        f'<th scope="col" style="{style}{_SMALL}">{escape(head)}</th>'
-        for head, style in (("Day", _CELL), ("What", _CELL), ("Amount", _NUMBER), (after, _NUMBER))
+        f'<th scope="col" style="{style}{_SMALL};font-weight:600">{escape(head)}</th>'
+        for head, style in (("Day", _DAY), ("What", _CELL), ("Amount", _NUMBER), (after, _NUMBER))
     )
     body = "".join(_row(line) for line in lines)
     table = f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>"
@@ -41,7 +42,7 @@ def show(title: str, lines: Iterable[Line], *, after: str) -> None:
 def _row(line: Line) -> str:
     note = f'<br><span style="{_SMALL}">{escape(line.note)}</span>' if line.note else ""
     return (
-        f'<tr style="{_RULE}"><td style="{_CELL}">{escape(line.day)}</td>'
+        f'<tr style="{_RULE}"><td style="{_DAY}">{escape(line.day)}</td>'
         f'<td style="{_CELL}overflow-wrap:anywhere">{escape(line.what)}{note}</td>'
         f'<td style="{_NUMBER}">{escape(line.amount)}</td><td style="{_NUMBER}">{escape(line.after)}</td></tr>'
     )

@@ -41,7 +41,7 @@ def _all(clinic: Clinic, actor: Actor) -> None:
         ages = [_age(age) for age in debts[0].ageing]
         head = ("Payer", "Bills", "Oldest", *ages, "Owed", "Late")
         shown = [_row(clinic, debt, next_=n == 0) for n, debt in enumerate(debts)]
-        rows("Payers who owe", head, shown, key="payers.list", on_step=_open, right=("Bills", *ages, "Owed"))
+        rows("Payers who owe", head, shown, key="payers.list", on_step=_open, right=("Bills", *ages, "Owed", "Late"))
     paid = [p for p in clinic.directory().active_payers if p.id not in {debt.payer.id for debt in debts}]
     if paid:
         st.caption(f"Nothing owed: {', '.join(text.plain(payer.name) for payer in paid)}.")
@@ -85,10 +85,13 @@ def _payer(clinic: Clinic, actor: Actor, payer_id: str) -> None:
     st.subheader(text.plain(payer.name))
     debt = payer_payments.owed_by(clinic, actor, payer_id)
     _said(clinic, payer_id)
-    left, right = st.columns([3, 2], gap="large")
-    with right:
-        if debt is not None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        if debt is None:
+            widgets.nothing_here("Nothing is owed.", "task_alt")
+        else:
             _take(clinic, actor, debt)
+    with right:
         st.markdown("#### Statement of account")
         statement_view.show(
             clinic,
@@ -96,11 +99,8 @@ def _payer(clinic: Clinic, actor: Actor, payer_id: str) -> None:
             f"payer-{payer_id[-6:]}",
             lambda start, end: partial(papers.payer_statement_pdf, payer_id=payer_id, start_on=start, end_on=end),
         )
-    with left:
-        if debt is None:
-            widgets.nothing_here("Nothing is owed.", "task_alt")
-        else:
-            _bills(clinic, debt.invoices)
+    if debt is not None:
+        _bills(clinic, debt.invoices)
 
 
 def _take(clinic: Clinic, actor: Actor, debt: Debt) -> None:

@@ -65,6 +65,7 @@ def _refund(clinic: Clinic, actor: Actor, invoice: Invoice, name: str) -> None:
         "for the patient, and is given back from the patient's account."
     )
     payer = payment_view.side_field(invoice, *paid, label="Paid by whom", key=f"refund.who.{key}")
+    place = st.container()
     with st.form(f"refund.{key}.{payer}"):
         amount = _amount(invoice, paid[payer], f"refund.amount.{key}.{payer}", "Give back")
         method = payment_view.method_field(
@@ -74,7 +75,7 @@ def _refund(clinic: Clinic, actor: Actor, invoice: Invoice, name: str) -> None:
         reason = _reason(f"refund.reason.{key}")
         sent = st.form_submit_button("Give back", type="secondary", icon=":material/undo:")
     if sent:
-        with session.show_errors():
+        with place, session.show_errors():
             back = money.parse_minor(amount, invoice.currency, invoice.locale)
             after = settlement.refund(
                 clinic,
@@ -98,12 +99,13 @@ def _credit(clinic: Clinic, actor: Actor, invoice: Invoice, name: str) -> None:
         + "It lowers what is due; what was paid already is held for the patient."
     )
     mode = st.segmented_control("How much", _MODES, default=_WHOLE, required=True, key=f"credit.mode.{key}")
+    place = st.container()
     with st.form(f"credit.{key}.{mode}"):
         typed = _credit_fields(invoice, left, str(mode), key)
         reason = _reason(f"credit.reason.{key}")
         sent = st.form_submit_button("Make the credit note", icon=":material/receipt_long:")
     if sent:
-        with session.show_errors():
+        with place, session.show_errors():
             amounts = _credited(invoice, left, str(mode), typed)
             after = settlement.credit_note(clinic, actor, invoice, key=key, amounts=amounts, reason=reason)
             made = next(a for a in after.adjustments if a.key == key)
@@ -141,12 +143,13 @@ def _write_off(clinic: Clinic, actor: Actor, invoice: Invoice, name: str) -> Non
     due = (invoice.patient_due_minor, invoice.payer_due_minor)
     st.caption("Gives up what will not be paid. The charge stays: it is a loss, not a correction.")
     payer = payment_view.side_field(invoice, *due, label="Owed by whom", key=f"loss.who.{key}")
+    place = st.container()
     with st.form(f"loss.{key}.{payer}"):
         amount = _amount(invoice, due[payer], f"loss.amount.{key}.{payer}", "Write off")
         reason = _reason(f"loss.reason.{key}")
         sent = st.form_submit_button("Write off", icon=":material/money_off:")
     if sent:
-        with session.show_errors():
+        with place, session.show_errors():
             lost = money.parse_minor(amount, invoice.currency, invoice.locale)
             after = settlement.write_off(clinic, actor, invoice, key=key, amount_minor=lost, reason=reason, payer=payer)
             _done(name, invoice, f"{invoice.money(lost)} written off. {_due(after)}")
@@ -166,12 +169,13 @@ def _transfer(clinic: Clinic, actor: Actor, invoice: Invoice, name: str) -> None
     if chosen is None:
         return
     most = min(invoice.paid_minor - invoice.payer_paid_minor, chosen.patient_due_minor)
+    place = st.container()
     with st.form(f"transfer.{key}.{chosen.id}"):
         amount = _amount(invoice, most, f"transfer.amount.{key}.{chosen.id}", "Move")
         reason = _reason(f"transfer.reason.{key}")
         sent = st.form_submit_button("Move the payment", icon=":material/swap_horiz:")
     if sent:
-        with session.show_errors():
+        with place, session.show_errors():
             moved = money.parse_minor(amount, invoice.currency, invoice.locale)
             after = settlement.transfer(clinic, actor, invoice, chosen, key=key, amount_minor=moved, reason=reason)
             _done(name, invoice, f"{invoice.money(moved)} moved to {chosen.label}. {_due(after)}")
@@ -187,12 +191,13 @@ def _assign(clinic: Clinic, actor: Actor, invoice: Invoice, name: str) -> None:
     st.caption("Who owes it changes, not how much is owed: when an insurer refuses a part, the patient owes it.")
     payer = payment_view.side_field(invoice, *due, label="Owed now by", key=f"assign.who.{key}")
     to = "the patient" if payer else (invoice.payer.name if invoice.payer else "the payer")
+    place = st.container()
     with st.form(f"assign.{key}.{payer}"):
         amount = _amount(invoice, due[payer], f"assign.amount.{key}.{payer}", "Move")
         reason = _reason(f"assign.reason.{key}")
         sent = st.form_submit_button(text.plain(f"Let {to} owe it"), icon=":material/swap_horiz:")
     if sent:
-        with session.show_errors():
+        with place, session.show_errors():
             moved = money.parse_minor(amount, invoice.currency, invoice.locale)
             settlement.assign(clinic, actor, invoice, key=key, amount_minor=moved, to_payer=not payer, reason=reason)
             _done(name, invoice, f"{invoice.money(moved)} is owed by {to} now.")
