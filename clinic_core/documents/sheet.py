@@ -240,10 +240,11 @@ class Sheet(FPDF):
         """
         if self.text_shaping is None:
             return super()._preload_bidirectional_text(text, markdown)
-        base = auto_detect_base_direction(text)
+        is_plain = all(char < _FIRST_TURNED for char in text)  # most text, and much faster
+        base = TextDirection.LTR if is_plain else auto_detect_base_direction(text)
         self.text_shaping["paragraph_direction"] = base
         found: list[Fragment] = []
-        for level, part in _in_order(_levels(text, base), base):
+        for level, part in [(0, text)] if is_plain else _in_order(_levels(text, base), base):
             self.text_shaping["fragment_direction"] = TextDirection.RTL if level % 2 else TextDirection.LTR
             found.extend(self._preload_font_styles(part, markdown))
         return tuple(found)
@@ -294,6 +295,7 @@ class Sheet(FPDF):
         return isinstance(font, TTFFont) and ord(char) in font.cmap
 
 
+_FIRST_TURNED: Final = "\u0590"  # no character before it is written from right to left
 _JOINERS: Final = frozenset("\u200c\u200d")  # zero-width non-joiner and joiner
 _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # could turn an amount round
 _SELECTORS: Final = frozenset(chr(code) for code in range(0xFE00, 0xFE10))

@@ -103,7 +103,8 @@ class _Table:
             if text:
                 sheet.set_xy(left, top + _PADDING)
                 for part in text.splitlines():
-                    sheet.multi_cell(width, line, part, align=column.align[0], new_x="LEFT", new_y="NEXT")
+                    draw = sheet.cell if self._stands(part, width) else sheet.multi_cell
+                    draw(width, line, part, align=column.align[0], new_x="LEFT", new_y="NEXT")
                 bottom = max(bottom, sheet.y)
             left += width
         sheet.set_xy(self._left, max(bottom, top + _PADDING + line) + _PADDING)
@@ -116,12 +117,17 @@ class _Table:
         return sum(self._wrapped(part, width) for part in text.splitlines()) if text else 1
 
     def _wrapped(self, text: str, width: float) -> int:
-        sheet = self.sheet
-        room = width - 2 * sheet.c_margin
-        if len(text) * sheet.font_size < room or sheet.get_string_width(text) <= room:
+        if self._stands(text, width):
             return 1
+        sheet = self.sheet
         lines: list[str] = sheet.multi_cell(width, self._line_height(), text, dry_run=True, output="LINES")  # type: ignore[assignment]
         return len(lines)
+
+    def _stands(self, text: str, width: float) -> bool:
+        """Whether the text stands on one line."""
+        sheet = self.sheet
+        room = width - 2 * sheet.c_margin
+        return len(text) * sheet.font_size < room or sheet.get_string_width(text) <= room
 
     def _line_height(self) -> float:
         return float(self.sheet.font_size) * 1.35
