@@ -33,6 +33,8 @@ COLOURS: Final = {
     "noshow_rate": "#e11d48",
     "half": "#0d9488",
     "nine_tenths": "#d97706",
+    "net_minor": "#0d9488",
+    "tax_minor": "#d97706",
 }
 _OTHER: Final = "#0284c7"
 _GRID: Final = "rgba(128, 148, 145, 0.25)"
@@ -54,6 +56,7 @@ _LEGEND: Final = {
     "itemclick": False,
     "traceorder": "normal",
 }
+_CAMERA: Final = {"bgcolor": "rgba(0, 0, 0, 0)", "color": "#94a3b8", "activecolor": "#0d9488"}
 _DAY_MARKS: Final = 7  # periods that are named under a chart; as many as a phone has room for
 CONFIG: Final = {
     "displayModeBar": True,
@@ -182,6 +185,7 @@ def _simple(marks: list[float], texts: list[str]) -> dict[str, Any]:
         "showlegend": False,
         "paper_bgcolor": _FAINT,
         "plot_bgcolor": _FAINT,
+        "modebar": _CAMERA,
         "dragmode": False,
         "xaxis": names | {"nticks": _DAY_MARKS},
         "yaxis": scale | {"tickvals": marks, "ticktext": texts, "range": [marks[0], marks[-1]]},
@@ -214,6 +218,7 @@ def heat(
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "paper_bgcolor": _FAINT,
         "plot_bgcolor": _FAINT,
+        "modebar": _CAMERA,
         "dragmode": False,
         "clickmode": "event+select",
         "xaxis": axis,
@@ -283,7 +288,7 @@ def _layout(answer: Answer, measures: Sequence[Measure], organization: Organizat
     several = len(measures) > 1 or compared
     scale = _scale(answer, measures, organization, extras)
     names: dict[str, Any] = {"showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True}
-    names |= {"autorange": "reversed"} if lying else _dates(answer)
+    names |= {"autorange": "reversed", "type": "category"} if lying else _dates(answer)
     return {
         "template": None,
         "height": max(_LOWEST, 70 + _ROW_PIXELS * len(answer.frame)) if lying else _HEIGHT,
@@ -295,6 +300,7 @@ def _layout(answer: Answer, measures: Sequence[Measure], organization: Organizat
         "hovermode": "closest",
         "paper_bgcolor": _FAINT,
         "plot_bgcolor": _FAINT,
+        "modebar": _CAMERA,
         "dragmode": False if lying else "select",
         "selectdirection": "h",
         "clickmode": "event+select",

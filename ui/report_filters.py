@@ -53,8 +53,8 @@ DIMENSIONS: Final = (
 )
 
 
-def ask(clinic: Clinic) -> Question:
-    """Draw the filters and say what they ask."""
+def ask(clinic: Clinic, *, compare: Sequence[str] = ()) -> tuple[Question, str]:
+    """Draw the filters; what they ask, and which of `compare` is chosen to compare with ("" when there is none)."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         span = Span(st.selectbox("Days", [span.value for span in Span], key="report_days", bind=_URL, width=160))
         start_on, end_on = _custom(clinic) if span is Span.CUSTOM else days_of(span, clinic.today())
@@ -70,6 +70,7 @@ def ask(clinic: Clinic) -> Question:
             format=widgets.date_format(clinic.organization()),
             help="Figures as they stood at the end of that day. Empty: as they stand now.",
         )
+        with_what = st.selectbox("Compare with", compare, key="report_compare", bind=_URL, width=160) if compare else ""
     chosen_from, chosen_to = _chosen_days()
     question = Question(
         start_on=start_on,
@@ -81,7 +82,7 @@ def ask(clinic: Clinic) -> Question:
         **_selections(clinic),
     )
     _said(clinic, question)
-    return question
+    return question, str(with_what)
 
 
 def toggle(clinic: Clinic, key: str, value: Any) -> None:

@@ -14,7 +14,7 @@ from clinic_core.domain.schedules import WEEKDAYS
 from clinic_core.services import report_files, utilisation
 from clinic_core.services.reports import Question
 from clinic_core.services.utilisation import Utilisation
-from ui import charts, report_filters, widgets
+from ui import charts, report_filters, report_tables, widgets
 from ui.text import plain
 
 Cells: TypeAlias = dict[tuple[int, int], Mapping[Any, Any]]
@@ -44,11 +44,14 @@ def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
 def _tiles(found: Utilisation) -> None:
     total = found.total
     share = total.get("share", float("nan"))
-    with st.container(horizontal=True):
-        st.metric("Used of offered", "–" if pd.isna(share) else f"{share:.1%}", border=True)
-        st.metric("Idle hours", _hours(total.get("idle", 0)), border=True)
-        st.metric("Missed hours", _hours(total.get("missed", 0)), border=True)
-        st.metric("Beyond the hours", _hours(total.get("over", 0)), border=True)
+    report_tables.tile_row(
+        [
+            ("Used of offered", "–" if pd.isna(share) else f"{share:.1%}"),
+            ("Idle", _hours(total.get("idle", 0))),
+            ("Missed", _hours(total.get("missed", 0))),
+            ("Beyond the hours", _hours(total.get("over", 0))),
+        ]
+    )
 
 
 def _grid(clinic: Clinic, found: Utilisation) -> None:
@@ -83,15 +86,14 @@ def _selected(clinic: Clinic, key: str, days: list[int], hours: list[int]) -> No
 
 def _share(grid: Cells, day: int, hour: int) -> float | None:
     cell = grid.get((day, hour))
-    share = None if cell is None else cell["share"]
-    return None if share is None or pd.isna(share) else min(float(share), 1.0)
+    return None if cell is None or pd.isna(cell["share"]) else min(float(cell["share"]), 1.0)
 
 
 def _text(grid: Cells, day: int, hour: int) -> str:
     head, cell = f"{WEEKDAYS[day]} {hour:02d}:00", grid.get((day, hour))
     if cell is None:
         return f"{head}<br>no hours, no visits"
-    share = "–" if pd.isna(cell["share"]) else f"{cell['share']:.0%}"
+    share: str = "–" if pd.isna(cell["share"]) else f"{cell['share']:.0%}"
     parts = [f"{name} {_hours(cell[name])}" for name in ("offered", "used", "missed", "idle", "over") if cell[name]]
     return f"{head}<br><b>{share}</b> used<br>{'<br>'.join(parts)}"
 

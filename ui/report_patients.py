@@ -13,7 +13,7 @@ from clinic_core.domain.access import Actor
 from clinic_core.services import returns
 from clinic_core.services.reports import Question
 from clinic_core.services.returns import Lapsed, Returns
-from ui import charts, widgets
+from ui import charts, report_tables, widgets
 from ui.text import plain
 
 _URL: Final = "query-params"
@@ -34,9 +34,12 @@ def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
 
 def _periods(found: Returns) -> None:
     table = found.periods
-    with st.container(horizontal=True):
-        st.metric("New patients", f"{int(table['new'].sum()):,}", border=True)
-        st.metric("Visits by returning ones, per period", f"{table['returning'].mean():,.0f}", border=True)
+    report_tables.tile_row(
+        [
+            ("New patients", f"{int(table['new'].sum()):,}"),
+            (f"Returning patients in a {found.grain.value}", f"{table['returning'].mean():,.0f}"),
+        ]
+    )
     labels = tuple(charts.period_text(day, found.grain) for day in table["period"])
     st.plotly_chart(
         charts.stacked(labels, (("New", tuple(table["new"])), ("Returning", tuple(table["returning"])))),

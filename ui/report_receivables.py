@@ -43,10 +43,13 @@ def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
 
 def _tiles(clinic: Clinic, found: Receivables) -> None:
     old = int(found.items.loc[found.items["bucket"] == _BUCKETS[-1], "due_minor"].sum())
-    with st.container(horizontal=True):
-        st.metric(f"Owed on {found.day:%d %b %Y}", clinic.money(found.total_minor), border=True)
-        st.metric(f"Of it {_BUCKETS[-1]}", clinic.money(old), border=True)
-        st.metric("Invoices", f"{found.items['document_id'].nunique():,}", border=True)
+    report_tables.tile_row(
+        [
+            (f"Owed on {found.day:%d %b %Y}", clinic.money(found.total_minor)),
+            (f"Of it {_BUCKETS[-1]}", clinic.money(old)),
+            ("Invoices", f"{found.items['document_id'].nunique():,}"),
+        ]
+    )
 
 
 def _by_bucket(found: Receivables) -> list[int]:

@@ -5,7 +5,7 @@ Amounts become numbers of major units here and only here, so that a browser can 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -129,6 +129,12 @@ def tiles(answer: Answer, organization: Organization, before: Answer | None = No
         for m in answer.measures
     ]
     return f"<style>{_TILES}</style><dl class='tiles'>{''.join(parts)}</dl>"
+
+
+def tile_row(figures: Sequence[tuple[str, str]]) -> None:
+    """Draw a few figures in the look of `tiles`: what each is called, and how it is written."""
+    parts = [f"<div class='tile'><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in figures]
+    st.html(f"<style>{_TILES}</style><dl class='tiles'>{''.join(parts)}</dl>")
 
 
 def _change(value: Any, measure: Measure, before: Answer | None) -> str:

@@ -25,6 +25,7 @@ _PILLS, _TABLE = _PLACES = ("reports.pills", "reports.table")
 _COMPARE: Final = ("Nothing", "A year earlier", "Target")
 _MONTHS_IN: Final = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
 _SHOWN: Final = 200
+_REVENUE: Final = "Revenue"
 
 
 def choose_board(extra: Sequence[str] = ()) -> str:
@@ -48,10 +49,14 @@ def summary(clinic: Clinic, answer: Answer, before: Answer | None) -> None:
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in _sentences(answer.basis)))
 
 
-def board(clinic: Clinic, actor: Actor, question: Question, name: str) -> None:
+def comparisons(board_name: str) -> tuple[str, ...]:
+    """What a board can be compared with."""
+    return _COMPARE if board_name == _REVENUE else ()
+
+
+def board(clinic: Clinic, actor: Actor, question: Question, name: str, compare: str) -> None:
     """Draw one board: the summary, a chart of each of its reports, a table, and the rows behind a figure."""
     names = catalogue.boards()[name]
-    compare = _compare() if name == "Revenue" else ""
     answers = reports.dashboard(clinic, actor, question, names)
     earlier = _earlier(clinic, actor, question, names[:1]) if compare == _COMPARE[1] else {}
     summary(clinic, answers[SUMMARY], earlier.get(SUMMARY))
@@ -63,10 +68,6 @@ def board(clinic: Clinic, actor: Actor, question: Question, name: str) -> None:
     _side_by_side(clinic, question, others)
     _table(clinic, question, [answers[report] for report in names])
     _rows(clinic, actor, question, answers)
-
-
-def _compare() -> str:
-    return str(st.selectbox("Compare with", _COMPARE, key="report_compare", bind=_URL, width=160))
 
 
 def _earlier(clinic: Clinic, actor: Actor, question: Question, names: Sequence[str]) -> Mapping[str, Answer]:

@@ -50,6 +50,6 @@ def cohorts(seen: pd.DataFrame, firsts: pd.Series, grain: Grain, *, most: int = 
     begun = {period: len(order) - 1 - order[period] for period in shares.index}
     for later in shares.columns:
         known = [begun[period] >= int(str(later)) for period in shares.index]
-        shares[later] = shares[later].fillna(0.0).where(known)
+        shares[later] = shares[later].fillna(0.0).where(pd.Series(known, index=shares.index))
     shares.insert(0, "patients", sizes.astype("int64"))
     return shares.rename_axis("period").reset_index()

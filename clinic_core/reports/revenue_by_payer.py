@@ -6,8 +6,8 @@ from clinic_core.reports.measures import (
     BILLED_BASIS,
     CHARGES,
     COLLECTED_BASIS,
-    PAYMENTS,
     PAYER,
+    PAYMENTS,
     Chart,
     Measure,
     side_by_side,
@@ -17,7 +17,7 @@ from clinic_core.reports.measures import (
 TITLE = "Payers"
 BOARD = "Revenue"
 ORDER = 42
-BASIS = f"{BILLED_BASIS} {COLLECTED_BASIS} Both by the payer, "" for the patient."
+BASIS = f"{BILLED_BASIS} {COLLECTED_BASIS} Both by the payer,  for the patient."
 KEY = PAYER
 CHART = Chart.RANKED
 FACTS = (CHARGES, PAYMENTS)

@@ -95,7 +95,7 @@ def names_of(clinic: Clinic, key: str) -> Mapping[Any, str]:
     """What the values of a key column are called; nothing for other columns."""
     directory = clinic.directory()
     known: Mapping[str, Callable[[], Mapping[Any, str]]] = {
-        PRACTITIONER: lambda: {p.id: p.name for p in directory.practitioners.values()},
+        PRACTITIONER: lambda: {**{p.id: p.name for p in directory.practitioners.values()}, "": "Deposits"},
         SERVICE: lambda: {s.id: s.name for s in directory.services.values()},
         METHOD: lambda: {method.value: method.label for method in PaymentMethod},
         PAYER: lambda: {"": "Patient", **{p.id: p.name for p in directory.payers.values()}},
