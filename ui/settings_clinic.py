@@ -38,9 +38,9 @@ def show(clinic: Clinic, actor: Actor) -> None:
     with st.form(_NAME, border=False):
         left, right = st.columns(2, gap="medium")
         with left:
-            changes = _identity(fields)
+            changes = _identity(fields) | _rooms(fields)
         with right:
-            changes |= _place(fields) | _rooms(fields)
+            changes |= _place(fields)
         saving = st.form_submit_button("Save", type="secondary" if clashing else "primary", icon=":material/save:")
     if saving:
         with session.show_errors():

@@ -26,12 +26,12 @@ _LABELS: Final = {
     "invoice_prefix": "Invoice prefix",
     "credit_note_prefix": "Credit note prefix",
     "tax_rule": "Tax",
-    "late_cancel_hours": "Late from so many hours before",
+    "late_cancel_hours": "Late: hours before the start",
     "late_cancel_fee_minor": "Late cancellation",
     "noshow_fee_minor": "Missed visit",
-    "fee_tax_basis_points": "Tax on these fees in %",
-    "free_revisit_days": "Free for so many days",
-    "monthly_target_minor": "Billed in a month",
+    "fee_tax_basis_points": "Tax on fees in %",
+    "free_revisit_days": "Free revisits: days",
+    "monthly_target_minor": "Target for a month",
     "upi_id": "UPI id",
     "iban": "IBAN",
     "bic": "BIC",
@@ -47,9 +47,9 @@ def show(clinic: Clinic, actor: Actor) -> None:
     with st.form(_NAME, border=False):
         left, right = st.columns(2, gap="large")
         with left:
-            parts = [_documents(fields), _tax(fields), _pay_to(fields)]
+            parts = [_documents(fields), _tax(fields), _revisits(fields), _target(fields)]
         with right:
-            parts += [_fees(fields), _revisits(fields), _target(fields)]
+            parts += [_fees(fields), _pay_to(fields)]
         saving = st.form_submit_button("Save", type="secondary" if clashing else "primary", icon=":material/save:")
     if saving:
         with session.show_errors():
@@ -111,21 +111,6 @@ def _tax(fields: Fields) -> Changes:
     return lambda: {"tax_rule": TaxRule(inclusive=bool(inclusive), rounding=TaxRounding(rounding))}
 
 
-def _pay_to(fields: Fields) -> Changes:
-    st.subheader("Payment code on invoices")
-    st.caption("With a UPI id or an IBAN, invoices carry a code that a payment app reads.")
-    upi_id = fields.text("upi_id", max_chars=120, placeholder="clinic@okbank")
-    iban = st.text_input(
-        _LABELS["iban"],
-        bank.show_iban(fields.base.iban),
-        key=fields.key("iban", fields.base.iban),
-        max_chars=50,
-        help="Its check digits are verified.",
-    )
-    bic = fields.text("bic", max_chars=14, help="Needed by few banks; it may stay empty.")
-    return lambda: {"upi_id": upi_id.strip(), "iban": iban, "bic": bic}
-
-
 def _fees(fields: Fields) -> Changes:
     st.subheader("Fees")
     st.caption(
@@ -149,8 +134,23 @@ def _fees(fields: Fields) -> Changes:
     }
 
 
+def _pay_to(fields: Fields) -> Changes:
+    st.subheader("Payment code on invoices")
+    st.caption("With a UPI id or an IBAN, invoices carry a code that a payment app reads.")
+    upi_id = fields.text("upi_id", max_chars=120, placeholder="clinic@okbank")
+    iban = st.text_input(
+        _LABELS["iban"],
+        bank.show_iban(fields.base.iban),
+        key=fields.key("iban", fields.base.iban),
+        max_chars=50,
+        help="Its check digits are verified.",
+    )
+    bic = fields.text("bic", max_chars=14, help="Needed by few banks; it may stay empty.")
+    return lambda: {"upi_id": upi_id.strip(), "iban": iban, "bic": bic}
+
+
 def _revisits(fields: Fields) -> Changes:
-    st.subheader("Revisits")
+    st.subheader("Revisits and target")
     days = fields.whole(
         "free_revisit_days",
         _LONGEST_REVISIT,
@@ -160,7 +160,6 @@ def _revisits(fields: Fields) -> Changes:
 
 
 def _target(fields: Fields) -> Changes:
-    st.subheader("Target")
     target = fields.amount("monthly_target_minor", help="Reports draw it as a line. Empty: none.")
     return lambda: {"monthly_target_minor": fields.minor(target)}
 

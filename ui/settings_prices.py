@@ -116,7 +116,7 @@ def _row(view: DirectoryView, service: HealthcareService, price: Price, today: d
     payer = view.payers.get(price.payer_id or "")
     ahead = price.from_on > today
     holds = pricing.price_on(service, today, price.payer_id) == price
-    begins = "the beginning" if price.from_on == pricing.FIRST_DAY else widgets.day_text(price.from_on)
+    begins = "The first price" if price.from_on == pricing.FIRST_DAY else widgets.day_text(price.from_on)
     return Row(
         id=_id(price),
         label=begins,

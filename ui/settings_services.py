@@ -16,7 +16,7 @@ from clinic_core.domain.appointments import CELL_MINUTES, LONGEST_MINUTES
 from clinic_core.domain.organization import HealthcareService, Organization
 from clinic_core.domain.people import clean_name
 from clinic_core.services import directory
-from ui import forms, settings_prices, versioned
+from ui import forms, settings_prices, text, versioned
 from ui.record_form import CHANGE, RecordForm, choose, listing
 from ui.rows import Mark, Row
 
@@ -48,6 +48,9 @@ def show(clinic: Clinic, actor: Actor) -> None:
     )
     fresh = HealthcareService(id=forms.form_id(_NAME), code="", name="", minutes=15, price_minor=0, version=0)
     form.show(chosen or fresh, saved="The service is saved." if chosen else "The service is added.")
+    if chosen and chosen.package_of:
+        covered = view.services[chosen.package_of].name
+        st.caption(f"A package of {chosen.package_sessions} sessions of {text.plain(covered)}.")
     if chosen:
         settings_prices.show(clinic, actor, chosen)
     if view.services:
@@ -65,21 +68,18 @@ def _draw(base: HealthcareService, view: DirectoryView) -> Callable[[], Healthca
     fields = st.grid(2)  # each its own cell, so that a phone keeps their order
     code = fields.text_input(_LABELS["code"], base.code, key=key("code"), max_chars=12, placeholder="CONS")
     name = fields.text_input(_LABELS["name"], base.name, key=key("name"), max_chars=120, placeholder="Consultation")
+    first = _first_price(fields, base, view, key) if not base.version else lambda: base
     minutes = fields.number_input(
         _LABELS["minutes"], CELL_MINUTES, LONGEST_MINUTES, base.minutes, CELL_MINUTES, key=key("minutes")
     )
-    first = _first_price(fields, base, view, key) if not base.version else lambda: base
-    revisits = base.free_revisits
-    if view.organization.free_revisit_days and not base.package_of:
-        revisits = fields.checkbox(
-            _LABELS["free_revisits"],
-            revisits,
-            key=key("free_revisits"),
-            help=f"Within {view.organization.free_revisit_days} days of a visit that was charged.",
+    with fields.container():
+        active = st.checkbox(
+            _LABELS["active"],
+            base.active,
+            key=key("active"),
+            help="Without it nobody can book or bill it; the past stays.",
         )
-    active = fields.checkbox(
-        _LABELS["active"], base.active, key=key("active"), help="Without it nobody can book or bill it; the past stays."
-    )
+        revisits = _may_be_free(base, view, key)
     return lambda: replace(
         first(),
         code=code.strip().upper(),
@@ -87,6 +87,18 @@ def _draw(base: HealthcareService, view: DirectoryView) -> Callable[[], Healthca
         minutes=int(minutes),
         free_revisits=revisits,
         active=active,
+    )
+
+
+def _may_be_free(base: HealthcareService, view: DirectoryView, key: Callable[[str], str]) -> bool:
+    days = view.organization.free_revisit_days
+    if not days or base.package_of:
+        return base.free_revisits
+    return st.checkbox(
+        _LABELS["free_revisits"],
+        base.free_revisits,
+        key=key("free_revisits"),
+        help=f"Within {days} days of a visit that was charged.",
     )
 
 

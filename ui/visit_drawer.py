@@ -9,6 +9,7 @@ from typing import Final
 import streamlit as st
 
 from clinic_core.clinic import Clinic
+from clinic_core.domain import policies
 from clinic_core.domain.access import Actor, allows
 from clinic_core.domain.appointments import TRANSITIONS, Appointment, AppointmentStatus, CancelReason
 from clinic_core.domain.people import Patient
@@ -68,7 +69,7 @@ def _drawer() -> None:
         errors.show_kept(_PLACE)
         _buttons(clinic, actor, visit, record.patient)
         if AppointmentStatus.CANCELLED in TRANSITIONS[visit.status]:
-            _cancel_form(visit)
+            _cancel_form(clinic, visit)
         _history(clinic, visit)
 
 
@@ -189,8 +190,14 @@ def _record(visit: Appointment) -> None:
     widgets.go_to_patient(visit.patient_id)
 
 
-def _cancel_form(visit: Appointment) -> None:
+def _cancel_form(clinic: Clinic, visit: Appointment) -> None:
+    fee = policies.fee_for_cancelling(visit, clinic.now(), CancelReason.PATIENT, clinic.organization())
     with st.expander("Cancel this visit", icon=":material/event_busy:"), st.form("drawer.cancel", border=False):
+        if fee:
+            st.caption(
+                f"This is late: a fee of {plain(clinic.money(fee))} is drafted for you to issue or throw away, "
+                "unless the practitioner is not available."
+            )
         st.selectbox("Why", list(CancelReason), format_func=lambda reason: reason.label, key="drawer.why")
         st.text_input("Note", key="drawer.note", placeholder="Optional", max_chars=200)
         st.form_submit_button("Cancel the visit", key="drawer.cancel_now", on_click=_cancel, args=(visit,))

@@ -82,12 +82,17 @@ def without_price(service: HealthcareService, price: Price, *, today: date) -> H
 
 
 def require_same_past(before: HealthcareService, after: HealthcareService, *, today: date) -> None:
-    """Raise InvalidInput when a change of the service would change what it cost on a day that is past."""
+    """Raise InvalidInput when a change of the service would change what it cost, or held, on a day that is past."""
     own_same = (before.price_minor, before.tax_basis_points) == (after.price_minor, after.tax_basis_points)
     if not own_same or _past(before, today) != _past(after, today):
         raise InvalidInput(
             "Prices of past days stay as they were. Enter the new price with the day from which it holds.",
             field="price_minor",
+        )
+    if (before.package_of, before.package_sessions) != (after.package_of, after.package_sessions):
+        raise InvalidInput(
+            "A package keeps its sessions, for those that were sold. Take it out of the list and add another one.",
+            field="package_of",
         )
 
 

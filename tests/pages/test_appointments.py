@@ -213,6 +213,17 @@ def test_a_new_patient_is_registered_without_losing_the_time(world: World, recep
     assert world.clinic.patients.get(made.patient_id).name == "Zoya Mirza"
 
 
+def test_a_late_cancellation_says_what_it_costs(world: World, reception: Actor, visit: Appointment) -> None:
+    """Before it is done; without a fee nothing is said."""
+    for fee, said in ((0, False), (10_000, True)):
+        profile = world.clinic.organization_store.get("clinic")
+        world.clinic.organization_store.save(replace(profile, late_cancel_hours=72, late_cancel_fee_minor=fee))
+        world.clinic.forget_directory()
+        page = screen.open_page("appointments", world.clinic, reception)
+        clicks.visit(page, visit.id)
+        assert ("a fee of ₹100.00 is drafted" in screen.said(page)) == said
+
+
 def test_a_visit_is_cancelled_with_a_reason(world: World, reception: Actor, visit: Appointment) -> None:
     """The reason is a code, the note stays with the event, and the time is free again."""
     page = screen.open_page("appointments", world.clinic, reception)

@@ -144,10 +144,12 @@ def test_the_rules_about_money_are_saved(world: World, manager: Actor) -> None:
     screen.field(page, "selectbox", "Currency").set_value("EUR")
     screen.field(page, "radio", "Prices are").set_value(True)
     screen.field(page, "radio", "Tax is rounded").set_value(TaxRounding.TOTAL)
-    screen.fill(page, Late_cancellation_in_INR="100", Missed_visit_in_INR="250.50", Billed_in_a_month_in_INR="1,00,000")
-    screen.field(page, "text_input", "Tax on these fees in %").set_value("18")
-    screen.field(page, "number_input", "Late from so many hours before").set_value(12)
-    screen.field(page, "number_input", "Free for so many days").set_value(7)
+    screen.fill(
+        page, Late_cancellation_in_INR="100", Missed_visit_in_INR="250.50", Target_for_a_month_in_INR="1,00,000"
+    )
+    screen.field(page, "text_input", "Tax on fees in %").set_value("18")
+    screen.field(page, "number_input", "Late: hours before the start").set_value(12)
+    screen.field(page, "number_input", "Free revisits: days").set_value(7)
     screen.fill(page, Credit_note_prefix="CRN", UPI_id="sunrise@okbank", IBAN="de89 3704 0044 0532 0130 00")
     screen.fill(page, BIC="cobadeffxxx")
     screen.click(page, "Save")

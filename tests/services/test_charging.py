@@ -19,8 +19,9 @@ from clinic_core.domain.encounters import ChargeItem, EncounterStatus
 from clinic_core.domain.ids import derived_id, new_id
 from clinic_core.domain.organization import Price
 from clinic_core.domain.payers import Payer
-from clinic_core.errors import ClinicError, IllegalTransition
+from clinic_core.errors import ClinicError, Forbidden, IllegalTransition
 from clinic_core.services import appointments, billing, charging, directory, ledger, settlement
+from clinic_core.services import packages as packages_service
 from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import World, fresh_database, set_up
@@ -222,6 +223,17 @@ def test_a_package_pays_until_it_is_used_up(world: World, manager: Actor) -> Non
     assert billing.issue(world.clinic, manager, bills[0]).status is InvoiceStatus.BALANCED
     events = ledger_events(world.clinic)
     assert events.count("package-use") == 3 and "package-return" not in events
+
+
+def test_the_desk_sees_what_is_left(world: World, manager: Actor, doctor: Actor) -> None:
+    """Of each package, latest first; doctors do not see bills."""
+    assert packages_service.of_patient(world.clinic, manager, world.asha.id) == []
+    sold = sell(world, manager)
+    billed(world, manager, later(1))
+    (held,) = packages_service.of_patient(world.clinic, manager, world.asha.id)
+    assert (held.package.label, held.package.covers, held.used, held.left) == (sold.label, make.CONSULTATION, 1, 2)
+    with pytest.raises(Forbidden):
+        packages_service.of_patient(world.clinic, doctor, world.asha.id)
 
 
 def ledger_events(clinic: Clinic) -> list[str]:

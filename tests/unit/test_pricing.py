@@ -99,6 +99,8 @@ def test_the_past_is_refused() -> None:
     for change in changes:
         with pytest.raises(InvalidInput, match="Prices of past days stay"):
             pricing.require_same_past(SERVICE, replace(SERVICE, **change), today=TODAY)
+    with pytest.raises(InvalidInput, match="keeps its sessions"):
+        pricing.require_same_past(SERVICE, replace(SERVICE, package_of="x", package_sessions=1), today=TODAY)
     pricing.require_same_past(SERVICE, replace(SERVICE, name="Other", prices=SERVICE.prices[:2]), today=TODAY)
 
 
