@@ -20,6 +20,7 @@ from typing import Final
 from clinic_core.domain.billing import Party, PaymentMethod
 
 _NUMBER_DIGITS: Final = 5
+_NO_ACCOUNTS: Final = ("key:", "close:")  # slots that are no account's; a key may hold any text
 
 
 class Event(StrEnum):
@@ -128,8 +129,12 @@ class Entry:
 
     def sequence(self, account: str) -> int:
         """The how-manieth event of an account this is, 0 when it does not touch it."""
-        found = (slot.rpartition("@") for slot in self.slots)
-        return next((int(number) for name, _, number in found if name == account), 0)
+        return self.accounts().get(account, 0)
+
+    def accounts(self) -> dict[str, int]:
+        """The accounts that it changes, and the how-manieth event of each it is."""
+        places = (slot.rpartition("@") for slot in self.slots if not slot.startswith(_NO_ACCOUNTS))
+        return {account: int(number) for account, _, number in places}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,9 +137,9 @@ def settle(clinic: Clinic, entries: Iterable[Entry] | None = None) -> int:
     kept = clinic.journal.unfolded() if entries is None else list(entries)
     reached: dict[str, int] = {}
     for entry in kept:
-        for account, _, number in (name.rpartition("@") for name in entry.slots if "@" in name):
-            if account and not account.startswith(_NUMBER):
-                reached[account] = max(reached.get(account, 0), int(number))
+        for account, number in entry.accounts().items():
+            if not account.startswith(_NUMBER):
+                reached[account] = max(reached.get(account, 0), number)
     _settle_accounts(clinic, reached)
     return len(reached)
 

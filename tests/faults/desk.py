@@ -6,7 +6,6 @@ it goes on. So whatever the log says was acknowledged must be in the database fo
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import sys
@@ -25,21 +24,9 @@ from clinic_core.errors import ClinicError, Unavailable
 from clinic_core.services import appointments
 from clinic_core.settings import Settings
 from tests import make
+from tests.faults.rig import Log
 
 DAYS = 3  # so few that the desks get into each other's way
-
-
-class Log:
-    """Lines of JSON, each on disk before `write` returns."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
-
-    def write(self, what: str, **fields: Any) -> None:
-        """Append one line."""
-        self._file.write(json.dumps({"what": what, **fields}) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
 
 
 class Desk:

@@ -8,12 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,58 +17,15 @@ import pytest
 
 from clinic_core.clinic import Clinic, create_indexes, open_clinic
 from clinic_core.embedded import Server
-from clinic_core.folder import DataFolder
 from clinic_core.services import check
-from clinic_core.settings import ROOT, Settings
+from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import fresh_database, set_up
 from tests.faults.desk import state
+from tests.faults.rig import Crew, cut, figures
 
 DESKS = 8
-OUTAGES = ((1 / 3, 0.5), (2 / 3, 6.0))  # when, and for how long: the second one outlasts the driver's patience
 SECONDS = float(os.environ.get("FAULT_SECONDS", "20"))
-
-
-class Desks:
-    """The processes and their logs. A desk that is killed is followed by another with a log of its own."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url, self.folder = url, folder
-        self.processes: list[subprocess.Popen[bytes]] = []
-        self.started = 0
-
-    def start(self) -> None:
-        """One desk more."""
-        self.started += 1
-        log = self.folder / f"desk-{self.started}.jsonl"
-        command = [sys.executable, "-m", "tests.faults.desk", self.url, str(log), str(self.started)]
-        self.processes.append(subprocess.Popen(command, cwd=ROOT))
-
-    def kill(self, number: int) -> None:
-        """As a power cut would."""
-        process = self.processes.pop(number)
-        assert process.poll() is None, "a desk ended by itself"
-        process.kill()
-        process.wait()
-
-    def lines(self) -> list[dict[str, Any]]:
-        """All lines that were written to their end."""
-        texts = [log.read_text(encoding="utf-8") for log in sorted(self.folder.glob("desk-*.jsonl"))]
-        return [json.loads(line) for text in texts for line in text.split("\n")[:-1]]
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server | None]:
-    """A database server to be killed; None where DATABASE_URL names one that is not ours to kill."""
-    if os.environ.get("DATABASE_URL"):
-        yield None
-        return
-    folder = DataFolder(tmp_path / "database")
-    folder.prepare()
-    server = Server(folder)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.mark.faults
@@ -84,20 +36,20 @@ def test_nothing_acknowledged_is_lost_and_nothing_overlaps(
     url = own_server.url if own_server else fresh_database(request.getfixturevalue("server_url"))
     clinic = open_clinic(Settings(database_url=url))
     _prepare(clinic)
-    desks = Desks(url, tmp_path)
+    desks = Crew("tests.faults.desk", url, tmp_path)
 
     kills = _havoc(desks, own_server)
 
     lines = desks.lines()
-    figures = _figures(lines)
-    figures.update(kills)
-    for name, figure in figures.items():
+    counted = figures(lines)
+    counted.update(kills)
+    for name, figure in counted.items():
         record_property(name, figure)
-    print("\n" + json.dumps(figures))
+    print("\n" + json.dumps(counted))
     assert check.run(clinic) == []
     _compare(clinic, [line for line in lines if line["what"] == "done"])
-    assert min(figures[f"done {change}"] for change in ("book", "move", "cancel")) > 0
-    assert figures["refused SlotTaken"] > 0, "the desks never met: the test proves nothing"
+    assert min(counted[f"done {change}"] for change in ("book", "move", "cancel")) > 0
+    assert counted["refused SlotTaken"] > 0, "the desks never met: the test proves nothing"
     clinic.close()
 
 
@@ -112,13 +64,13 @@ def _prepare(clinic: Clinic) -> None:
     clinic.patients.add_many(make.patient() for _ in range(40))
 
 
-def _havoc(desks: Desks, server: Server | None) -> dict[str, int]:
+def _havoc(desks: Crew, server: Server | None) -> dict[str, int]:
     """Kill for `SECONDS`, then let the desks work a moment in peace and stop them; how many were killed."""
     chance, begin, killed = random.Random(1), time.monotonic(), 0
     for _ in range(DESKS):
         desks.start()
     with ThreadPoolExecutor(1) as beside:
-        outages = beside.submit(_cut, server, begin) if server else None
+        outages = beside.submit(cut, server, begin, SECONDS) if server else None
         while time.monotonic() < begin + SECONDS or (outages and not outages.done()):
             time.sleep(1)
             desks.kill(chance.randrange(DESKS))
@@ -129,25 +81,6 @@ def _havoc(desks: Desks, server: Server | None) -> dict[str, int]:
     while desks.processes:
         desks.kill(0)
     return {"desks killed": killed, "database killed": cuts}
-
-
-def _cut(server: Server, begin: float) -> int:
-    """Kill the database in the middle of its work and start it again where it was, each time."""
-    for part, seconds in OUTAGES:
-        time.sleep(max(0.0, begin + SECONDS * part - time.monotonic()))
-        assert server.child.pid is not None
-        os.kill(server.child.pid, signal.SIGKILL)
-        time.sleep(seconds)
-        server.start()
-    return len(OUTAGES)
-
-
-def _figures(lines: list[dict[str, Any]]) -> Counter[str]:
-    figures: Counter[str] = Counter()
-    for line in lines:
-        detail = line.get("why") if line["what"] == "refused" else line["change"]
-        figures[f"{line['what']} {detail}"] += 1
-    return figures
 
 
 def _compare(clinic: Clinic, answers: list[dict[str, Any]]) -> None:

@@ -139,6 +139,9 @@ def test_text_that_looks_like_an_operator(world: World, reception: Actor) -> Non
     assert paid.payments[0].reference == "$paid_minor"
     assert paid.payments[0].key == "$status@1"
     assert again == paid
+    pay(world.clinic, reception, invoice, 1, "desk@clinic.example")
+    ledger.settle(world.clinic)
+    assert [stored.id for stored in world.clinic.balances.every()] == []
 
 
 # -- several tills -------------------------------------------------------------------------------------------------
