@@ -16,6 +16,7 @@ from fpdf.bidi import BidiParagraph, auto_detect_base_direction
 from fpdf.enums import TextDirection
 from fpdf.fonts import TTFFont
 from fpdf.line_break import Fragment
+from fpdf.prefs import ViewerPreferences
 
 from clinic_core.documents import fonts
 from clinic_core.documents.labels import Labels
@@ -63,6 +64,7 @@ class Sheet(FPDF):
         self.set_creator("clinic")
         self.set_producer("clinic")
         self.set_lang(labels.language)
+        self.viewer_preferences = ViewerPreferences(display_doc_title=True)
         self.set_creation_date(created_at)
         for style, file in fonts.BASE_FILES.items():
             self.add_font(fonts.BASE, style, file)

@@ -446,7 +446,8 @@ def test_what_the_file_says_of_itself() -> None:
 
 def test_fpdf2_is_loaded_when_something_is_printed() -> None:
     """It takes half a second, which no screen that only offers the button should pay."""
-    program = "import sys, clinic_core.documents.invoice, clinic_core.documents.receipt, clinic_core.documents.day_list"
+    names = ("closes", "credit_note", "day_list", "invoice", "receipt", "report", "slip", "statement")
+    program = "import sys, " + ", ".join(f"clinic_core.documents.{name}" for name in names)
     done = subprocess.run(
         [sys.executable, "-c", f"{program}; print('fpdf' in sys.modules)"], cwd=ROOT, capture_output=True, check=True
     )
