@@ -19,7 +19,7 @@ from ui.rows import Mark, Row, Step, rows
 from ui.text import plain
 
 _DAY: Final = "planning.day"
-_COLUMNS: Final = ("Risk", "Patient", "Number", "Phone", "Time", "With", "Why")
+_COLUMNS: Final = ("Patient", "Risk", "Number", "Phone", "Time", "With", "Why")
 _OPEN: Final = "planning.open"
 _PURPOSE: Final = (
     "The risk helps to choose whom to call. It never decides who gets a visit: nothing that books, moves or cancels "
@@ -44,7 +44,7 @@ def show(clinic: Clinic, actor: Actor) -> None:
         return
     if not found.refusal:
         st.markdown(plain(summary(shown)))
-    columns = _COLUMNS[1:] if found.refusal else _COLUMNS
+    columns = [name for name in _COLUMNS if name != "Risk" or not found.refusal]
     lines = [_row(clinic, row, found, first=n == 0) for n, row in enumerate(shown)]
     rows(
         f"Visits on {widgets.day_text(day)}, the likeliest to be missed first",
@@ -53,7 +53,6 @@ def show(clinic: Clinic, actor: Actor) -> None:
         key="planning.calls",
         on_step=lambda visit_id, _step: st.session_state.update({_OPEN: visit_id}),
         right=("Risk",),
-        head=columns.index("Patient"),
         height=_HEIGHT,
     )
     st.caption(plain(f"{_PURPOSE} {_made(clinic, actor)}"))
@@ -111,8 +110,8 @@ def _row(clinic: Clinic, row: CallRow, found: CallList, *, first: bool) -> Row:
     visit, patient = row.appointment, row.patient
     risk = [] if row.risk is None else [Mark(percent(row.risk, 0), _tone(row.risk, found.usual))]
     cells: list[str | Mark] = [
-        *risk,
         patient.name,
+        *risk,
         patient.number,
         people.show_phone(patient.phone) or "no phone",
         widgets.time_text(clinic, visit.start),

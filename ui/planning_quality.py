@@ -13,6 +13,7 @@ from ui import planning_charts, text, widgets
 from ui.planning_parts import percent, tiles
 from ui.text import plain
 
+_DASH = "\u2060–\u2060"  # which no line breaks at
 _HEAD = ("Tenth", "Visits", "Predicted", "Missed", "95% range")
 
 
@@ -73,7 +74,7 @@ def _reliability(quality: Quality) -> None:
             f"{one.visits:,}",
             percent(one.predicted),
             percent(one.observed),
-            "–".join(percent(edge, 0) for edge in noshow.interval(one)),
+            _DASH.join(percent(edge, 0) for edge in noshow.interval(one)),
         )
         for n, one in enumerate(quality.bins, 1)
     ]

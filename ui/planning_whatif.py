@@ -172,8 +172,8 @@ def _assumptions(baseline: Baseline) -> Assumptions:
         ),
         squeezed=_share(
             fields,
-            "When more come than there are places, …% of those beyond are seen all the same. A session has as many "
-            "places as visits were due in it on average.",
+            "When more come than there are places, …% of those beyond are seen all the same. At 0 extra bookings "
+            "only fill what others leave. A session has as many places as visits were due in it on average.",
             usual.squeezed,
             "plan.squeezed",
         ),
@@ -228,7 +228,7 @@ def _notes(clinic: Clinic, baseline: Baseline, found: Projection, change: int) -
         return ("Change a price, the hours, the no-show rate or the bookings: the year follows at once.",)
     crowded = (
         f"Overbooking lets {found.extra_seen:,.0f} more patients a year be seen; in {percent(found.crowded)} of the "
-        "sessions more come than there are places, and somebody waits longer."
+        "sessions more come than there are places: somebody waits long or comes in vain."
         if found.extra_seen
         else ""
     )

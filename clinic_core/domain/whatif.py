@@ -109,7 +109,7 @@ class Assumptions:
     weeks: float = _WEEKS  # of the year in which hours change
     collection: float = 1.0
     demand: float = 1.0  # of the extra bookings that somebody takes
-    squeezed: float = 1.0  # of the patients beyond the places who are seen all the same
+    squeezed: float = 0.0  # of the patients beyond the places who are seen all the same; 0 only fills empty ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

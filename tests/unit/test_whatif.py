@@ -114,7 +114,7 @@ def test_overbooking_one_place_by_hand() -> None:
 
 def test_overbooking_a_year() -> None:
     """Everybody is seen: .9 more in each of A's 100 sessions at 110.00, .8 in each of B's 50 at 50.00."""
-    found = project(YEAR, Plan(overbooked=1), AS_IT_WAS)
+    found = project(YEAR, Plan(overbooked=1), replace(AS_IT_WAS, squeezed=1.0))
     assert found.changes[Step.OVERBOOKING] == 90 * 11_000 + 40 * 5_000
     assert found.extra_seen == pytest.approx(130)
     crowded = (100 * 0.9**11 + 50 * 0.8**11) / 150
@@ -123,18 +123,17 @@ def test_overbooking_a_year() -> None:
 
 def test_overbooking_when_nobody_is_squeezed_in() -> None:
     """Only those count who find a place: .9 less the chance that all eleven come; half of it at half the demand."""
-    strict = replace(AS_IT_WAS, squeezed=0.0)
-    found = project(YEAR, Plan(overbooked=1), strict)
+    found = project(YEAR, Plan(overbooked=1), AS_IT_WAS)
     more = 100 * (0.9 - 0.9**11), 50 * (0.8 - 0.8**11)
     assert found.changes[Step.OVERBOOKING] == round(more[0] * 11_000 + more[1] * 5_000)
-    half = project(YEAR, Plan(overbooked=1), replace(strict, demand=0.5))
+    half = project(YEAR, Plan(overbooked=1), replace(AS_IT_WAS, demand=0.5))
     assert half.changes[Step.OVERBOOKING] == round((more[0] * 11_000 + more[1] * 5_000) / 2)
 
 
 def test_steps_build_on_each_other() -> None:
     """Hours and overbooking are worth the new prices and the new no-show rate."""
     plan = Plan(prices={"cons": 0.1, "scan": 0.1}, noshow_rate=0.2 / 3, hours={"a": 2.0}, overbooked=1)
-    found = project(YEAR, plan, AS_IT_WAS)
+    found = project(YEAR, plan, replace(AS_IT_WAS, squeezed=1.0))
     a, b = 10_890_000 * 0.95 / 0.9, 2_200_000 * 0.9 / 0.8
     hours = 64 * a / 300
     more = 95 * a / 950 + 45 * b / 450
