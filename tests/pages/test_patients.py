@@ -11,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 from clinic_core.domain.access import Actor, Role
 from clinic_core.domain.appointments import AppointmentStatus
 from clinic_core.domain.encounters import EncounterStatus
+from clinic_core.domain.payers import Payer
 from clinic_core.domain.people import Patient, Sex
-from clinic_core.services import billing, patients
+from clinic_core.services import billing, directory, patients
 from tests import make
 from tests.conftest import World
 from tests.pages import clicks, screen
@@ -178,6 +179,31 @@ def test_two_people_change_the_same_field(world: World, reception: Actor) -> Non
 
     screen.click(page, "Save")
     assert world.clinic.patients.get(world.asha.id).allergies == "Nuts"
+
+
+def test_a_payer_is_chosen_in_the_record(world: World, reception: Actor, manager: Actor) -> None:
+    """Where the clinic has payers; and somebody else's change of another field stays."""
+    page = open_record(world, reception, world.asha)
+    screen.click(page, "Change")
+    assert not [box for box in page.selectbox if box.label == "Payer"]
+
+    directory.save_payer(world.clinic, manager, Payer(id="acme", name="Acme", version=0))
+    page = open_record(world, reception, world.asha)
+    screen.click(page, "Change")
+    screen.field(page, "selectbox", "Payer").set_value("acme")
+    screen.fill(page, Member_number="M 1")
+    world.clinic.patients.save(replace(world.asha, allergies="Nuts"))
+    screen.click(page, "Save")
+    after = world.clinic.patients.get(world.asha.id)
+    assert (after.payer_id, after.member_number, after.allergies) == ("acme", "M 1", "Nuts")
+
+    page = open_record(world, reception, after)
+    screen.click(page, "Change")
+    assert screen.field(page, "selectbox", "Payer").value == "acme"
+    screen.field(page, "selectbox", "Payer").set_value("")
+    screen.click(page, "Save")
+    after = world.clinic.patients.get(world.asha.id)
+    assert (after.payer_id, after.member_number) == (None, "")
 
 
 def test_the_record_shows_visits_and_bills(

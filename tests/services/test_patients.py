@@ -11,9 +11,10 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import AppointmentStatus
 from clinic_core.domain.ids import new_id
+from clinic_core.domain.payers import Payer
 from clinic_core.domain.people import ContactBy, Patient, Sex
 from clinic_core.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, NotFound
-from clinic_core.services import patients
+from clinic_core.services import directory, patients
 from clinic_core.services.patients import PatientForm
 from tests import make
 from tests.conftest import World
@@ -115,6 +116,25 @@ def test_editing_what_somebody_else_edited_is_a_conflict(clinic: Clinic, recepti
     with pytest.raises(Conflict):
         patients.edit(clinic, reception, made, replace(ASHA, notes="late"))
     assert clinic.patients.get(made.id).version == 2
+
+
+def test_a_payer_is_chosen_kept_and_left(world: World, reception: Actor, manager: Actor) -> None:
+    """One that is not active any more stays with whom it was chosen for; without a payer there is no member number."""
+    clinic = world.clinic
+    acme = directory.save_payer(clinic, manager, Payer(id="acme", name="Acme", version=0))
+    insured = replace(ASHA, payer_id=acme.id, member_number=" M  1 ")
+    made = patients.register(clinic, reception, insured, patient_id=new_id())
+    assert (made.payer_id, made.member_number) == (acme.id, "M 1")
+
+    directory.save_payer(clinic, manager, replace(acme, active=False))
+    kept = patients.edit(clinic, reception, made, replace(insured, name="Asha R"))
+    assert (kept.payer_id, kept.name) == (acme.id, "Asha R")
+    for unknown in ("nobody", acme.id):
+        with pytest.raises(InvalidInput, match="not in the list") as refused:
+            patients.register(clinic, reception, replace(ASHA, payer_id=unknown), patient_id=new_id())
+        assert refused.value.field == "payer_id"
+    left = patients.edit(clinic, reception, kept, replace(insured, payer_id=""))
+    assert (left.payer_id, left.member_number) == (None, "")
 
 
 def test_an_edited_patient_is_found_by_the_new_name(clinic: Clinic, reception: Actor) -> None:
