@@ -56,13 +56,13 @@ def _count(clinic: Clinic, actor: Actor, username: str, key: str) -> None:
     st.caption("Count every note and coin, the float as well. Go on with the Tab key; empty fields are none.")
     with st.container(key="cash-count"):
         pieces = _pieces(clinic, profile.currency, key)
-        typed = st.text_input(
-            f"Anything else, as an amount in {profile.currency}",
-            key=f"{_NAME}.other.{key}",
-            placeholder="0",
-            width=280,
-            persist_state="session",
-        )
+    typed = st.text_input(
+        f"Anything else, as an amount in {profile.currency}",
+        key=f"{_NAME}.other.{key}",
+        placeholder="0",
+        width=280,
+        persist_state="session",
+    )
     focus("cash-count", once=key)
     other = found = 0
     wrong = True
@@ -133,10 +133,11 @@ def _send(
 def _explain(clinic: Clinic, actor: Actor, username: str, sent: _Sent) -> None:
     found = sent.count
     st.subheader(text.plain(cash_parts.difference(clinic, found.variance_minor)))
-    figures = st.grid("auto", min_column_width=150)
-    figures.metric("Expected", clinic.money(found.expected_minor), border=True)
-    figures.metric("Counted", clinic.money(found.counted_minor), border=True)
-    figures.metric("Difference", clinic.money(found.variance_minor), border=True)
+    cash_parts.tiles(
+        ("Expected", clinic.money(found.expected_minor)),
+        ("Counted", clinic.money(found.counted_minor)),
+        ("Difference", clinic.money(found.variance_minor)),
+    )
     with st.form(f"{_NAME}.why.{sent.key}", border=False):
         reason = st.text_input(
             "How did it come about?",

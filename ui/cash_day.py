@@ -29,16 +29,18 @@ def show(clinic: Clinic, actor: Actor) -> None:
     waiting = day_close.days(clinic, actor)
     day = _choose(clinic, waiting)
     if day is None:
-        widgets.nothing_here("Every day of the last month is closed. Its papers are under Closed days.", "lock")
+        widgets.nothing_here("Today is closed. The papers of all days are under Closed days.", "lock")
         return
     view = day_close.look(clinic, actor, day)
     if view.figures is None:
         widgets.nothing_here("Nothing was booked on this day, so there is nothing to close.", "event_available")
         return
-    _figures(clinic, view.figures)
-    _tills(clinic, view)
-    _outside(clinic, view)
-    if not view.closed:
+    if view.open_tills:
+        _open_tills(view)
+    else:
+        _figures(clinic, view.figures)
+        _closed_tills(clinic, view)
+        _outside(clinic, view)
         _close(clinic, actor, view)
 
 
@@ -80,11 +82,18 @@ def _choose(clinic: Clinic, waiting: OpenDays) -> date | None:
     if not waiting.days:
         return None
     if st.session_state.get(_DAY) not in waiting.days:
-        st.session_state[_DAY] = waiting.next if waiting.next in waiting.days else waiting.days[0]
-    if len(waiting.days) > 1 and waiting.next < clinic.today():
+        st.session_state[_DAY] = waiting.next
+    if waiting.next is not None and waiting.next < clinic.today():
         st.warning(f"{widgets.day_text(waiting.next)} is not closed yet.", icon=":material/event_busy:")
-    chosen: date = st.selectbox("Day", waiting.days, format_func=lambda day: _named(clinic, day), key=_DAY, width=320)
-    return chosen
+    return st.selectbox(
+        "Day",
+        waiting.days,
+        index=None,
+        format_func=lambda day: _named(clinic, day),
+        key=_DAY,
+        width=320,
+        placeholder="An earlier day that was left open",
+    )
 
 
 def _named(clinic: Clinic, day: date) -> str:
@@ -92,10 +101,11 @@ def _named(clinic: Clinic, day: date) -> str:
 
 
 def _figures(clinic: Clinic, figures: DayClose) -> None:
-    tiles = st.grid("auto", min_column_width=160)
-    tiles.metric("Money that stayed", clinic.money(figures.taken_minor - figures.refunded_minor), border=True)
-    tiles.metric(_counted("invoice", figures.invoices), clinic.money(figures.billed_minor), border=True)
-    tiles.metric("Difference of the tills", clinic.money(figures.variance_minor), border=True)
+    cash_parts.tiles(
+        ("Taken, less given back", clinic.money(figures.taken_minor - figures.refunded_minor)),
+        (_counted("invoice", figures.invoices), clinic.money(figures.billed_minor)),
+        ("Difference of the tills", clinic.money(figures.variance_minor)),
+    )
     if figures.methods:
         lines = [
             (
@@ -129,14 +139,18 @@ def _corrections(clinic: Clinic, figures: DayClose) -> list[str]:
     return [f"{name} {clinic.money(amount)}" for name, amount in amounts.items() if amount]
 
 
-def _tills(clinic: Clinic, view: DayView) -> None:
-    if view.open_tills:
-        st.warning("These tills have to be counted before the day can be closed.", icon=":material/point_of_sale:")
-        lines = [
-            Row(id=name, label=name, cells=(name,), steps=(Step("count", "Count and close"),))
-            for name in view.open_tills
-        ]
-        rows("Open tills", ("Till of",), lines, key="cash.day.tills", on_step=_count)
+def _open_tills(view: DayView) -> None:
+    """What a till should hold follows from the day's figures, so those wait until all are counted."""
+    st.warning("These tills have to be counted before the day can be closed.", icon=":material/point_of_sale:")
+    lines = [
+        Row(id=name, label=name, cells=(name,), steps=(Step("count", "Count and close", primary=not n),), next=not n)
+        for n, name in enumerate(view.open_tills)
+    ]
+    rows("Open tills", ("Till of",), lines, key="cash.day.tills", on_step=_count)
+    st.caption("The day's figures come after it: nobody counts a till knowing what should be in it.")
+
+
+def _closed_tills(clinic: Clinic, view: DayView) -> None:
     if view.till_closes:
         st.markdown("#### Closed tills")
         cash_parts.closes(clinic, view.till_closes, who=True, key="day.")
@@ -160,8 +174,6 @@ def _close(clinic: Clinic, actor: Actor, view: DayView) -> None:
             f"{visits} no issued bill. Bill first, or close the day: what is billed then is dated the next day.",
             icon=":material/receipt_long:",
         )
-    if view.open_tills:
-        return
     day = widgets.day_text(view.day)
     if st.session_state.get(_SURE) != view.day:
         st.button(

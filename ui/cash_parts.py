@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from html import escape
 from typing import Final
 
 import streamlit as st
@@ -20,6 +21,13 @@ from ui import downloads, text, widgets
 from ui.rows import Row, rows
 
 _SECTION: Final = "cash.section"
+_STYLE: Final = """
+dl.cash { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem; max-width: 46rem }
+dl.cash, dl.cash dd { margin: 0; padding: 0 }
+.cash div { border: 1px solid rgba(128, 148, 145, .4); border-radius: .5rem; padding: .75rem 1rem }
+.cash dt { opacity: .75; font-size: .875rem; font-weight: 400 }
+.cash dd { font-size: 1.4rem; font-weight: 600; font-variant-numeric: tabular-nums }
+"""
 _WHAT: Final = {
     Event.PAYMENT: "Payment",
     Event.REFUND: "Refund",
@@ -71,9 +79,15 @@ def show_business_day(clinic: Clinic) -> None:
     if day != today:
         st.info(
             f"{widgets.day_text(today)} is closed. What is booked from now on, corrections as well, is dated "
-            f"**{widgets.day_text(day)}** and names what it corrects.",
+            f"**{widgets.day_text(day)}**.",
             icon=":material/lock:",
         )
+
+
+def tiles(*figures: tuple[str, str]) -> None:
+    """Draw figures: what each is called, and its value."""
+    parts = [f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in figures]
+    st.html(f"<style>{_STYLE}</style><dl class='cash'>{''.join(parts)}</dl>")
 
 
 def entries(

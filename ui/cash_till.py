@@ -81,14 +81,14 @@ def _closed(clinic: Clinic, actor: Actor) -> None:
 
 def _open(clinic: Clinic, actor: Actor) -> None:
     key, currency = forms.form_id(_OPEN), clinic.organization().currency
-    before = str(money.to_decimal(tills.last_float(clinic, actor), currency))
+    last = tills.last_float(clinic, actor)
     with st.form(f"{_OPEN}.{key}"):
         st.markdown("#### My till is closed")
         typed = st.text_input(
             f"Float from the safe in {currency}",
-            before,
+            str(money.to_decimal(last, currency)) if last else "",
             key=f"{_OPEN}.float.{key}",
-            help="Count the cash that you take from the safe into your till.",
+            placeholder="0.00",
         )
         opening = st.form_submit_button("Open my till", type="primary", icon=":material/point_of_sale:")
     st.caption("Cash that you take while your till is closed lies in no till, and the manager is asked about it.")
@@ -101,7 +101,7 @@ def _open(clinic: Clinic, actor: Actor) -> None:
 
 
 def _opened(clinic: Clinic, actor: Actor, till: Till) -> None:
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([5, 2], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(

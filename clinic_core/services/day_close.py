@@ -46,17 +46,18 @@ class DayView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenDays:
-    """The days that can be closed, latest first, and the one to close next."""
+    """The days that can be closed, latest first, and the one to close next, if one waits."""
 
     days: tuple[date, ...]
-    next: date
+    next: date | None
     business_day: date  # on which money is booked now
 
 
 def days(clinic: Clinic, actor: Actor) -> OpenDays:
     """The days of the last month with entries that are not closed, and today.
 
-    Next is the first one after the last close; when no day was closed so far, the latest one with entries.
+    Next is the first one after the last close; when none was closed so far, the latest one with entries. Those
+    before the last close were left open on purpose: they can be closed, but nobody is told to.
     """
     access.require(actor, "day.close")
     today = clinic.today()
@@ -65,9 +66,10 @@ def days(clinic: Clinic, actor: Actor) -> OpenDays:
     begun = clinic.journal.begun(last)
     waiting = [day for day in last if day in begun and day not in closed]
     since = max(closed, default=None)
-    due = [day for day in waiting if since is not None and day > since] or waiting[:1]
+    due = waiting[:1] if since is None else [day for day in waiting if day > since]
     shown = [day for day in last if day in waiting or (day == today and day not in closed)]
-    return OpenDays(days=tuple(shown), next=min(due, default=today), business_day=ledger.open_day(clinic))
+    otherwise = None if today in closed else today
+    return OpenDays(days=tuple(shown), next=min(due, default=otherwise), business_day=ledger.open_day(clinic))
 
 
 def look(clinic: Clinic, actor: Actor, day: date) -> DayView:

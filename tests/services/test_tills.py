@@ -409,6 +409,10 @@ def test_the_first_day_after_the_last_close_is_next(
     clock.set("09:00", wednesday)
     found = day_close.days(clinic, manager)
     assert (found.days, found.next) == ((wednesday, make.TUESDAY), make.TUESDAY)
+    pay(clinic, reception, invoice)
+    day_close.close(clinic, manager, wednesday)
+    found = day_close.days(clinic, manager)
+    assert (found.days, found.next) == ((make.TUESDAY,), None)
 
 
 def test_what_cannot_be_closed(world: World, manager: Actor) -> None:

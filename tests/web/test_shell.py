@@ -25,9 +25,9 @@ from tests.web import rig
 from ui import navigation
 
 MENUS = {
-    Role.RECEPTIONIST: ["today", "appointments", "patients", "billing"],
+    Role.RECEPTIONIST: ["today", "appointments", "patients", "billing", "cash"],
     Role.DOCTOR: ["today", "patients", "visit"],
-    Role.MANAGER: ["today", "appointments", "patients", "billing", "reports", "settings"],
+    Role.MANAGER: ["today", "appointments", "patients", "billing", "cash", "reports", "settings"],
     Role.ADMIN: ["reports", "settings", "users", "audit"],
 }
 
