@@ -19,6 +19,7 @@ from clinic_core.domain.people import Patient
 from clinic_core.domain.schedules import Schedule
 from clinic_core.domain.whatif import Baseline, Practice
 from clinic_core.errors import InvalidInput
+from clinic_core.reports import hours
 from clinic_core.reports.measures import MISSED, PRACTITIONER, SEEN, SERVICE
 from clinic_core.reports.periods import Grain
 from clinic_core.services import noshow_training
@@ -179,7 +180,7 @@ def _baseline(clinic: Clinic, now: Snapshot, today: date) -> Baseline | None:
     known |= {practitioner.id for practitioner in directory.active_practitioners}
     practices = []
     for one in sorted(known):
-        hours, sessions = _hours(directory.schedule(one), start_on, days)
+        offered, sessions = _hours(directory.schedule(one), start_on, days)
         practices.append(
             Practice(
                 practitioner_id=one,
@@ -187,7 +188,7 @@ def _baseline(clinic: Clinic, now: Snapshot, today: date) -> Baseline | None:
                 seen=visits.get((one, *SEEN), 0) * scale,
                 missed=visits.get((one, *MISSED), 0) * scale,
                 used_hours=minutes.get((one, *SEEN), 0) / 60 * scale,
-                offered_hours=hours * scale,
+                offered_hours=offered * scale,
                 sessions=sessions * scale,
             )
         )
@@ -210,9 +211,9 @@ def _sums(fact: Fact, by: tuple[str, ...], column: str, narrow: Narrow) -> dict[
 
 def _hours(schedule: Schedule, start_on: date, days: int) -> tuple[float, int]:
     """Hours and sessions that the present weekly hours, without absences, offer on these days."""
-    openings = [o for n in range(days) for o in schedule.openings_on(start_on + timedelta(days=n))]
-    minutes = sum((o.end.hour - o.start.hour) * 60 + o.end.minute - o.start.minute for o in openings)
-    return minutes / 60, len(openings)
+    minutes = hours.offered([schedule], start_on, start_on + timedelta(days=days - 1)).values()
+    sessions = sum(len(schedule.openings_on(start_on + timedelta(days=n))) for n in range(days))
+    return sum(minutes) / 60, sessions
 
 
 def _weeks(schedules: Iterable[Schedule], today: date) -> float:
