@@ -29,6 +29,7 @@ _WHAT: Final = {
     Event.CREDIT_NOTE: "Credit note",
 }
 _MOST_PAPERS: Final = 3
+_PAPERS_WIDTH: Final = 544  # of the table of entries below
 
 
 def show(clinic: Clinic, actor: Actor, record: PatientRecord) -> None:
@@ -89,7 +90,7 @@ def _give_back(clinic: Clinic, actor: Actor, patient: Patient, held_minor: int) 
             label = text.plain(f"Give back, at most {clinic.money(held_minor)}")
             amount = st.text_input(label, str(money.to_decimal(held_minor, currency)), key=f"back.amount.{key}")
             method = payment_view.method_field(f"back.method.{key}", label="Given back by")
-            reference = st.text_input("Its reference", key=f"back.reference.{key}", max_chars=80)
+            reference = st.text_input("Transfer number, if any", key=f"back.reference.{key}", max_chars=80)
             reason = st.text_input("Reason", key=f"back.reason.{key}", max_chars=200)
             sent = st.form_submit_button("Give back", icon=":material/undo:")
         if sent:
@@ -114,10 +115,12 @@ def _done(clinic: Clinic, name: str, said: str, after: Account) -> None:
 
 
 def _papers(clinic: Clinic, account: Account) -> None:
-    """The latest receipts; an older one is asked for in its place in the list once in a blue moon."""
+    """The latest receipts."""
     found = [entry for entry in account.entries if entry.event in _SLIPS][:_MOST_PAPERS]
     for entry in found:
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", width=_PAPERS_WIDTH
+        ):
             amount = clinic.money(abs(entry.sum_of(Book.MONEY)))
             day = widgets.short_day(entry.day)
             st.markdown(f"**{text.plain(amount)}** {_WHAT[entry.event].lower()}, {day}", width="content")
@@ -165,10 +168,10 @@ def _go(invoice_id: str, _step: str) -> None:
 
 
 def _entries(clinic: Clinic, account: Account) -> None:
-    if not account.entries:
-        return
-    st.markdown("#### Money held")
-    money_table.show("Money held", _lines(clinic, account), after="Held")
+    found = _lines(clinic, account)
+    if found:
+        st.markdown("#### Money held")
+        money_table.show("Money held", found, after="Held")
 
 
 def _lines(clinic: Clinic, account: Account) -> list[Line]:
@@ -176,6 +179,8 @@ def _lines(clinic: Clinic, account: Account) -> list[Line]:
     held, made = account.held_minor, []
     for entry in account.entries:
         change = -entry.sum_of(Book.CREDIT)
+        if not change:  # a credit note that only lowered what was due
+            continue
         what = _WHAT.get(entry.event, entry.event.value)
         number = entry.document or entry.label
         method = next((p.method.label for p in entry.postings if p.method is not None), "")

@@ -49,7 +49,7 @@ def _all(clinic: Clinic, actor: Actor) -> None:
 
 def _row(clinic: Clinic, debt: Debt, *, next_: bool) -> Row:
     ages = (clinic.money(age.amount_minor) if age.amount_minor else "" for age in debt.ageing)
-    late = Mark(clinic.money(debt.late_minor), "red") if debt.late_minor else ""
+    late = Mark(f"{clinic.money(debt.late_minor)} late", "red") if debt.late_minor else ""
     return Row(
         id=debt.payer.id,
         label=debt.payer.name,

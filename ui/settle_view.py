@@ -23,7 +23,7 @@ _REFUND, _CREDIT, _LOSS, _TRANSFER, _ASSIGN = (
     "Credit note",
     "Write off",
     "Move to another bill",
-    "Change payer",
+    "Change who owes",
 )
 _WHOLE, _AMOUNT, _LINES = "All of it", "An amount", "Line by line"
 _MODES: Final = (_WHOLE, _AMOUNT, _LINES)

@@ -144,7 +144,7 @@ def _next(clinic: Clinic, actor: Actor, payer: Payer, money: _Money) -> Entry | 
     Should somebody else take money for that invoice meanwhile, the next look finds what is left of it.
     """
     for _ in range(_TRIES):
-        oldest = next(iter(clinic.invoices.of_payer(payer.id)), None)
+        oldest = next(iter(_open(clinic, payer.id)), None)
         if oldest is None:
             return None
         try:
@@ -184,8 +184,14 @@ def _part(entry: Entry) -> Part:
     return Part(invoice_id=entry.invoice_id or "", label=entry.label, amount_minor=entry.sum_of(Book.MONEY))
 
 
+def _open(clinic: Clinic, payer_id: str) -> list[Invoice]:
+    """On which the payer owes money: oldest first, those of one day by their numbers."""
+    found = clinic.invoices.of_payer(payer_id)
+    return sorted(found, key=lambda invoice: (invoice.issued_on or invoice.drafted_on, invoice.label))
+
+
 def _debt(clinic: Clinic, payer: Payer) -> Debt | None:
-    invoices = clinic.invoices.of_payer(payer.id)
+    invoices = _open(clinic, payer.id)
     if not invoices:
         return None
     today = clinic.today()

@@ -356,7 +356,7 @@ def ready(world: World, reception: Actor, case: Case) -> Callable[..., Any]:
     other = issue(world.clinic, reception, world.asha.id)
     bill = pay(world, reception, bill, 10_000)
     names = case.verb.__code__.co_varnames
-    about = [world.asha.id] if "patient_id" in names[:3] else [bill]
+    about: list[Any] = [world.asha.id] if "patient_id" in names[:3] else [bill]
     about += [other] if "target" in names[:4] else []
 
     def do(actor: Actor, *, key: str = "k", **changes: Any) -> Any:
