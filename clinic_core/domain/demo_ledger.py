@@ -68,6 +68,7 @@ class _Open:
 
     invoice: Invoice
     waiting: int
+    wrong: bool  # it will be cancelled: nobody pays it
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ class Books:
         if invoice.issued_at is None:
             raise ValueError("a bill is an issued invoice")
         issue = Step(at=invoice.issued_at, event=Event.ISSUE, by=invoice.issued_by)
-        self._open[invoice.id] = one = _Open(invoice, 0)
+        self._open[invoice.id] = one = _Open(invoice, 0, wrong=any(step.event is Event.CANCEL for step in bill.steps))
         for step in (issue, *bill.steps):
             self._wait(one, step)
 
@@ -154,7 +155,7 @@ class Books:
         entry = _MAKE[step.event](self, one.invoice, step, stamp)
         if entry is not None:
             one.invoice = self._booked(one.invoice, entry)
-            if step.event is Event.ISSUE and self._held(one.invoice):  # money that is held pays first
+            if step.event is Event.ISSUE and not one.wrong and self._held(one.invoice):  # which pays first
                 self._wait(one, replace(step, at=step.at + _AT_ONCE, event=Event.APPLY_CREDIT))
         one.waiting -= 1
         if not one.waiting:
@@ -197,7 +198,7 @@ class Books:
         return settling.issue(invoice, stamp)
 
     def _cancel(self, invoice: Invoice, step: Step, stamp: Stamp) -> Entry | None:
-        return None if invoice.paid_minor else settling.cancel(invoice, stamp)
+        return settling.cancel(invoice, stamp)
 
     def _payment(self, invoice: Invoice, step: Step, stamp: Stamp) -> Entry | None:
         amount = _up_to(step, invoice.payer_due_minor if step.payer else invoice.patient_due_minor)

@@ -12,12 +12,14 @@ import pytest
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import demo as rules
+from clinic_core.domain import journal, settling, tills
 from clinic_core.domain.access import SYSTEM
 from clinic_core.domain.appointments import AppointmentStatus
-from clinic_core.domain.billing import InvoiceStatus
-from clinic_core.domain.demo_setup import BUSIEST, DOCTORS, SERVICES
+from clinic_core.domain.billing import Invoice, InvoiceStatus
+from clinic_core.domain.demo_setup import BUSIEST, MOST_DOCTORS, SERVICES, doctors
+from clinic_core.domain.journal import Balance, Book, Entry, Event
 from clinic_core.errors import Conflict, InvalidInput, Unavailable
-from clinic_core.services import appointments, check, demo, facts, passwords, users
+from clinic_core.services import appointments, check, demo, fact_tables, facts, ledger, passwords, users
 from tests import make
 
 YEARS = 0.05
@@ -55,6 +57,7 @@ class TestDays:
         late = list(rules.days(make.at("23:00"), YEARS, 1))
         settled = round(YEARS * 365) - 3  # what is forgotten on the desk for some days is billed by then
         assert [day.appointments for day in early[:settled]] == [day.appointments for day in late[:settled]]
+        assert [day.entries for day in early[:settled]] == [day.entries for day in late[:settled]]
 
     def test_it_is_a_busy_clinic(self, half_year: list[rules.DemoDay]):
         """About 20 visits a day and doctor; busy Mondays; one in ten does not come."""
@@ -100,15 +103,91 @@ class TestDays:
         status = Counter(invoice.status for invoice in invoices)
         assert set(status) == set(InvoiceStatus)
         assert any(len(invoice.payments) > 1 for invoice in invoices)
+        assert any(invoice.payer_share_minor and invoice.payer_paid_minor for invoice in invoices)
+        assert any(invoice.payer_due_minor for invoice in invoices)
         assert any(invoice.status is InvoiceStatus.ISSUED and invoice.payments for invoice in invoices)
         assert {line.tax_basis_points for invoice in invoices for line in invoice.lines} == {0, 1_800}
         assert any(line.discount_minor for invoice in invoices for line in invoice.lines)
+
+    def test_the_entries_make_the_very_invoices_and_balances(self, half_year: list[rules.DemoDay]):
+        """One after the other in the order of their numbers; days have no gaps, every account its turn."""
+        invoices: dict[str, Invoice] = {i.id: i for day in half_year for i in day.invoices}
+        known: dict[str, Invoice] = {}
+        balances: dict[str, Balance] = {}
+        for day in half_year:
+            assert [entry.id for entry in day.entries] == [
+                journal.entry_id(day.day, n) for n, _ in enumerate(day.entries, 1)
+            ]
+            for entry in day.entries:
+                assert journal.is_balanced(entry.postings)
+                for account, number in _places(entry):
+                    if account.startswith("invoice:"):
+                        before = known.get(account) or _blank(invoices[account.removeprefix("invoice:")])
+                        assert number == before.posted + 1
+                        known[account] = replace(settling.applied(before, entry), version=before.version + 1)
+                    else:
+                        balance = balances.get(account) or Balance(id=account)
+                        assert number == balance.seq + 1
+                        balances[account] = journal.balance_after(balance, entry)
+        assert {account.removeprefix("invoice:"): one for account, one in known.items()} == {
+            key: one for key, one in invoices.items() if one.issued_at is not None
+        }
+        kept = {one.id: one for one in half_year[-1].balances}
+        assert {key: one for key, one in balances.items() if not key.startswith("number:")} == kept
+        assert all(one.amount_minor >= 0 for one in kept.values())
+
+    def test_corrections_come_in_believable_shares(self, half_year: list[rules.DemoDay]):
+        """Refunds, credit notes in a series of their own, deposits that are used, losses; none of them often."""
+        entries = [entry for day in half_year for entry in day.entries]
+        many = Counter(entry.event for entry in entries)
+        rare = (Event.REFUND, Event.CREDIT_NOTE, Event.DEPOSIT, Event.DEPOSIT_REFUND, Event.APPLY_CREDIT, Event.CANCEL)
+        assert all(0 < many[event] < many[Event.ISSUE] / 50 for event in (*rare, Event.WRITE_OFF))
+        notes = [entry.document for entry in entries if entry.document]
+        for year, same in Counter(note.rpartition("-")[0] for note in notes).items():
+            assert [note for note in notes if note.startswith(year)] == [f"{year}-{n:05d}" for n in range(1, same + 1)]
+
+    def test_the_till_is_counted_on_the_last_days(self, half_year: list[rules.DemoDay]):
+        """Some counts differ, with a reason; today's till is open, and cash goes through it."""
+        entries = [entry for day in half_year for entry in day.entries]
+        counts = [tills.count_in(entry) for entry in entries if entry.event is Event.TILL_CLOSE]
+        assert len(counts) > 20
+        assert 0 < sum(count.variance_minor != 0 for count in counts) < len(counts) / 2
+        assert all(e.reason for e in entries if e.event is Event.TILL_CLOSE and e.sum_of(Book.VARIANCE))
+        opened = next(one.opened for one in half_year[-1].balances if one.id.startswith("till:"))
+        assert opened.startswith(make.MONDAY.isoformat())
+        assert any(entry.till == opened for entry in entries)
 
     @pytest.mark.parametrize("day", [make.MONDAY, make.SUNDAY, date(2026, 12, 31), date(2024, 2, 29)])
     def test_there_is_work_on_every_day_of_the_week(self, day: date):
         """Whenever the demo is loaded, Today has something to show."""
         found = {made.day: made for made in rules.days(make.at("11:30", day), 0.02, 1)}
         assert len(found[day].appointments) > 5
+
+
+def _places(entry: Entry) -> list[tuple[str, int]]:
+    """Accounts with the how-manieth event of theirs the entry is."""
+    places = (slot.rpartition("@") for slot in entry.slots if not slot.startswith("key:"))
+    return [(account, int(number)) for account, _, number in places]
+
+
+def _blank(invoice: Invoice) -> Invoice:
+    """The invoice on its issue."""
+    return replace(
+        invoice,
+        status=InvoiceStatus.ISSUED if invoice.total_minor else InvoiceStatus.BALANCED,
+        posted=0,
+        payments=(),
+        adjustments=(),
+        paid_minor=0,
+        credited_minor=0,
+        written_off_minor=0,
+        payer_due_minor=0,
+        payer_paid_minor=0,
+        cancelled_at=None,
+        cancelled_on=None,
+        cancel_reason="",
+        version=2,
+    )
 
 
 _TAKES_PLACE = {
@@ -136,9 +215,36 @@ class TestLoad:
         assert min(board[status] for status in _TAKES_PLACE) >= 1
         assert len(clinic.appointments.on_day(make.MONDAY + timedelta(days=1))) > 10
         assert {d["folded"] for d in _marks(clinic)} == {True}
+        assert done.journal == len(documents(clinic, "journal")) == clinic.journal.count()
+        assert ledger.settle(clinic) == 0
         assert len(facts.visits(clinic, manager)) == done.appointments
         next_number = clinic.counters.take("patient")
         assert next_number > done.patients
+
+    def test_its_facts_are_those_of_its_records(self, clinic: Clinic, noon: make.Clock):
+        """They are made beside the records; reading these again gives the same rows."""
+        demo.load(clinic, years=YEARS, practitioners=MOST_DOCTORS)
+        made = {block_id: _tables(clinic, block_id) for block_id in clinic.facts.stamps()}
+
+        assert len(made) > 2
+        assert facts.rebuild(clinic) == len(made)
+        assert {block_id: _tables(clinic, block_id) for block_id in made} == made
+
+    def test_it_can_be_a_large_practice(self, clinic: Clinic, noon: make.Clock, reception):
+        """Twelve practitioners, each in a room and with services of their own."""
+        done = demo.load(clinic, years=0.01, practitioners=MOST_DOCTORS)
+
+        view = clinic.directory()
+        assert len(view.practitioners) == len(view.schedules) == len(view.organization.rooms) == MOST_DOCTORS
+        assert {visit.practitioner_id for visit in clinic.appointments.on_day(make.MONDAY)} == set(view.practitioners)
+        assert done.balances == sum(1 for _ in clinic.balances.every())
+        assert check.run(clinic) == []
+
+    @pytest.mark.parametrize("practitioners", [0, 13])
+    def test_odd_sizes_are_refused(self, clinic: Clinic, practitioners: int):
+        """One to twelve."""
+        with pytest.raises(InvalidInput):
+            demo.load(clinic, practitioners=practitioners)
 
     def test_its_users_can_sign_in(self, clinic: Clinic, noon: make.Clock):
         """Four of them; the doctor is the busiest one."""
@@ -172,19 +278,19 @@ class TestLoad:
     ):
         """By loading again, later and with other wishes: it becomes the clinic that was begun."""
         monkeypatch.setattr(demo, "_BATCH", 100)
-        saved, calls = clinic.invoices.add_many, Counter[str]()
+        saved, calls = clinic.bulk.insert, Counter[str]()
 
-        def dies_later(*given: Any, **how: Any) -> None:
-            calls["add_many"] += 1
-            if calls["add_many"] == 4:
+        def dies_later(kind: str, payload: bytes) -> None:
+            calls[kind] += 1
+            if calls["journal"] == 4:
                 raise Unavailable("gone")
-            saved(*given, **how)
+            saved(kind, payload)
 
-        monkeypatch.setattr(clinic.invoices, "add_many", dies_later)
+        monkeypatch.setattr(clinic.bulk, "insert", dies_later)
         with pytest.raises(Unavailable):
             demo.load(clinic, years=YEARS)
         assert demo.is_empty(clinic)
-        monkeypatch.setattr(clinic.invoices, "add_many", saved)
+        monkeypatch.setattr(clinic.bulk, "insert", saved)
         noon.pass_(minutes=30)
 
         done = demo.load(clinic, years=1.0, seed=9)
@@ -192,6 +298,7 @@ class TestLoad:
         assert done.completes == YEARS
         wanted = list(rules.days(NOON, YEARS, demo.DEFAULT_SEED))
         assert done.invoices == sum(len(day.invoices) for day in wanted) == len(documents(clinic, "invoices"))
+        assert set(documents(clinic, "journal")) == {entry.id for day in wanted for entry in day.entries}
         assert set(documents(clinic, "appointments")) == {v.id for day in wanted for v in day.appointments}
         assert check.run(clinic) == []
 
@@ -218,13 +325,21 @@ class TestLoad:
 
 def _marks(clinic: Clinic) -> list[dict[str, bool]]:
     """Which of the documents that reports are made of are in their blocks."""
-    names = ("appointments", "invoices")
+    names = ("appointments", "journal")
     return [
         {"folded": "unfolded" not in d} for name in names for d in documents(clinic, name).values() if d.get("month")
     ]
 
 
+def _tables(clinic: Clinic, block_id: str) -> dict[str, Any]:
+    """The rows of a block, in an order of their own."""
+    block = clinic.facts.block(block_id)
+    assert block is not None
+    tables = fact_tables.decode(block.tables)
+    return {name: sorted(map(repr, table.to_pylist())) for name, table in tables.items()}
+
+
 def test_every_service_and_doctor_fits_the_five_minute_grid():
     """So that each visit can be booked, and every opening holds some."""
     assert all(service.minutes % 5 == 0 for service in SERVICES.values())
-    assert all(code in SERVICES for doctor in DOCTORS for code, _ in doctor.services)
+    assert all(code in SERVICES for doctor in doctors(MOST_DOCTORS) for code, _ in doctor.services)
