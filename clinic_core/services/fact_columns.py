@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -24,7 +24,8 @@ from clinic_core.domain.appointments import AppointmentStatus
 from clinic_core.reports import balances
 from clinic_core.reports.measures import HOUR, WEEKDAY
 from clinic_core.reports.periods import PERIOD, Grain, period_of, weekday_of
-from clinic_core.services.fact_tables import CHARGES, PAYMENTS, SOURCE_ID, VISITS, entry_id_of, source_ids
+from clinic_core.services.fact_tables import CHARGES, PAYMENTS, SCHEMAS, SOURCE_ID, VISITS, entry_id_of, source_ids
+from clinic_core.services.recent import Recent
 
 Ints: TypeAlias = np.ndarray[Any, Any]
 Column: TypeAlias = Any  # a numpy array, or an Arrow array of texts
@@ -62,6 +63,8 @@ LEVELS: Final = {kind: (dims, (*dims, WEEKDAY)) for kind, dims in _COARSE.items(
 _DENSE: Final = 2**21  # groups that are counted without sorting
 _EXACT: Final = 2**53  # whole numbers up to here are the same as floats
 _EPOCH: Final = date(1970, 1, 1)
+_NOTHING: Final = np.empty(0, np.int64)
+_SELECTIONS: Final = 12  # narrowed stacks that are kept: the charts of a page share most of them
 
 
 class Codes:
@@ -76,7 +79,7 @@ class Codes:
     def of(self, values: Iterable[Any]) -> Ints:
         """The numbers of values, new ones where they were never seen."""
         with self._lock:
-            return np.fromiter((self._code(value) for value in values), np.int32)
+            return np.array([self._code(value) for value in values], np.int32)
 
     def known(self, values: Iterable[Any]) -> list[int]:
         """The numbers of those of the values that were ever seen."""
@@ -86,7 +89,7 @@ class Codes:
         """The values as categories."""
         kept = self._dtype
         if kept is None or len(kept.categories) != len(self.values):
-            kept = self._dtype = pd.CategoricalDtype(self.values[:])
+            kept = self._dtype = pd.CategoricalDtype(pd.Index(self.values[:], dtype=object))
         return kept
 
     def _code(self, value: Any) -> int:
@@ -102,18 +105,19 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._codes = {name: Codes(0 if name == "basis_points" else "") for name in _CODED - _VOCABULARY.keys()}
-        self.labels: list[str] = [""]  # by the code of the invoice
+        self.labels: Ints = np.array([""], dtype=object)  # by the code of the invoice
 
     def __getitem__(self, column: str) -> Codes:
         return self._codes[_VOCABULARY.get(column, column)]
 
-    def note_labels(self, documents: Ints, labels: Sequence[str]) -> None:
+    def note_labels(self, documents: Ints, labels: Ints) -> None:
         """Keep what invoices are called."""
-        missing = len(self["document_id"].values) - len(self.labels)
-        self.labels.extend([""] * missing)
-        for document, label in zip(documents.tolist(), labels, strict=True):
-            if label:
-                self.labels[document] = label
+        size = len(self["document_id"].values)
+        if size > len(self.labels):
+            grown = np.full(size + size // 8, "", dtype=object)
+            grown[: len(self.labels)] = self.labels
+            self.labels = grown
+        self.labels[documents] = labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,24 +187,25 @@ class Part:
         return max((int(column.max()) for column in days if len(column)), default=0)
 
 
-def part_of(kind: str, month: int, table: pa.Table, vocabulary: Vocabulary) -> Part:
-    """A month's table with its texts as numbers."""
-    columns = {name: _column(name, table, vocabulary) for name in table.column_names if name != "label"}
-    if "label" in table.column_names and len(table):
-        documents, at = np.unique(columns["document_id"], return_index=True)
-        vocabulary.note_labels(documents, table["label"].take(pa.array(at)).to_pylist())
-    return Part(kind, month, columns)
+def parts_of_months(tables: Mapping[str, Mapping[int, pa.Table]], vocabulary: Vocabulary) -> dict[str, dict[int, Part]]:
+    """Tables by kind and month with their texts as numbers; each text is looked up once for all of them."""
+    whole = {(kind, month): t.combine_chunks() for kind, found in tables.items() for month, t in found.items()}
+    kept = {place: table for place, table in whole.items() if len(table)}
+    columns: dict[tuple[str, int], dict[str, Column]] = {place: {} for place in kept}
+    for name in dict.fromkeys(name for table in kept.values() for name in table.column_names):
+        having = [place for place, table in kept.items() if name in table.column_names]
+        chunks = pa.chunked_array([kept[place][name].chunk(0) for place in having])
+        for place, column in zip(having, _columns(name, chunks, vocabulary), strict=True):
+            columns[place][name] = column
+    made: dict[str, dict[int, Part]] = {kind: {} for kind in tables}
+    for kind, month in whole:
+        made[kind][month] = _part(kind, month, columns.get((kind, month)), vocabulary)
+    return made
 
 
-def parts_of(kind: str, table: pa.Table, vocabulary: Vocabulary) -> dict[int, Part]:
-    """A table of any days as parts by month."""
-    if not len(table):
-        return {}
-    months = month_of(_days(table["day"]))
-    return {
-        int(month): part_of(kind, int(month), table.filter(pa.array(months == month)), vocabulary)
-        for month in np.unique(months)
-    }
+def parts_of(tables: Mapping[str, pa.Table], vocabulary: Vocabulary) -> dict[str, dict[int, Part]]:
+    """Tables of any days as parts by month."""
+    return parts_of_months({kind: _by_month(table) for kind, table in tables.items()}, vocabulary)
 
 
 def joined(parts: Sequence[Part]) -> Part:
@@ -221,6 +226,7 @@ class Fact:
         self.parts = sorted((part for part in parts if len(part)), key=lambda part: part.month)
         self._months = [part.month for part in self.parts]
         self._stacks: dict[tuple[str, ...], _Stack] = {}
+        self._narrowed: Recent[_Stack] = Recent(_SELECTIONS)
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
@@ -235,7 +241,7 @@ class Fact:
         Returns:
             `by` (periods as datetime64[s], texts as categories), `sums` and `count`, all int64.
         """
-        chunks = self._chunks(by, sums, narrow, grain)
+        chunks = self._chunks(by, narrow, grain)
         periods = self._periods(narrow, grain) if PERIOD in by else _Periods.none()
         sizes = [self._size(name, periods) for name in by]
         found = _grouped([chunk.keyed(by, sizes, periods) for chunk in chunks], sums, sizes)
@@ -266,8 +272,8 @@ class Fact:
     def by_document(self, column: str, narrow: Narrow) -> Ints:
         """The sum of a column per invoice, by the invoice's code."""
         size = len(self.vocabulary["document_id"].values)
-        stack = self._rows(0, len(self.parts), ("document_id", column, *(name for name, _ in narrow.only)), narrow)
-        return _add_up(stack.columns["document_id"], stack.columns[column], size).astype(np.int64)
+        stack = self._rows(*self._places(narrow), narrow)
+        return _add_up(stack["document_id"], stack[column], size).astype(np.int64)
 
     def of_documents(self, wanted: Ints, narrow: Narrow, columns: Sequence[str]) -> pd.DataFrame:
         """The rows of some invoices, told by a mask over their codes."""
@@ -307,12 +313,9 @@ class Fact:
         """Which rows of a part are meant; None for all of them."""
         if narrow is None:
             return None
-        columns = {name: part.column(name) for name, _ in narrow.only} | {"day": part.columns["day"]}
-        for name in filter(None, (narrow.known, narrow.moved)):
-            columns[name] = part.column(name)
-        return self._masked(columns, narrow, _cuts(part.month, narrow))
+        return self._masked(_Stack(part.column, len(part)), narrow, cut=_cuts(part.month, narrow))
 
-    def _masked(self, columns: Mapping[str, Ints], narrow: Narrow, cut: bool) -> Ints | None:
+    def _masked(self, columns: _Stack, narrow: Narrow, *, cut: bool) -> Ints | None:
         masks = [self._one_of(name, values, columns[name]) for name, values in narrow.only]
         if cut and narrow.first is not None:
             masks.append(columns["day"] >= ordinal(narrow.first))
@@ -332,41 +335,51 @@ class Fact:
         mask: Ints = wanted[codes]
         return mask
 
-    def _chunks(self, by: Sequence[str], sums: Sequence[str], narrow: Narrow, grain: Grain) -> list[_Stack]:
+    def _chunks(self, by: Sequence[str], narrow: Narrow, grain: Grain) -> list[_Stack]:
+        """The facts that are meant: cells of whole months where they tell enough, else rows."""
         first, last = self._places(narrow)
         dims = {*by, *(name for name, _ in narrow.only)} - {PERIOD}
-        names = (*dict.fromkeys((*dims, *sums)),)
         level = next((level for level in LEVELS[self.kind] if dims <= set(level)), None)
         if level is None or (PERIOD in by and grain in (Grain.DAY, Grain.WEEK)) or narrow.known or narrow.moved:
-            return [self._rows(first, last, names, narrow)]
+            return [self._rows(first, last, narrow)]
         chunks = []
         if first < last and _cuts(self._months[first], narrow):
-            chunks.append(self._rows(first, first + 1, names, narrow))
+            chunks.append(self._rows(first, first + 1, narrow))
             first += 1
         if first < last and _cuts(self._months[last - 1], narrow):
-            chunks.append(self._rows(last - 1, last, names, narrow))
+            chunks.append(self._rows(last - 1, last, narrow))
             last -= 1
-        chunks.append(self._cells(level, first, last, names, narrow))
-        return chunks
+        return [*chunks, self._cells(level, first, last, narrow)]
 
-    def _cells(self, level: tuple[str, ...], first: int, last: int, names: Sequence[str], narrow: Narrow) -> _Stack:
+    def _cells(self, level: tuple[str, ...], first: int, last: int, narrow: Narrow) -> _Stack:
+        if not narrow.only:
+            return self._all_cells(level).between(first, last)
+
+        def make() -> _Stack:
+            whole = self._all_cells(level).between(first, last)
+            mask = self._masked(whole, narrow, cut=False)
+            return whole if mask is None else whole.taken(mask)
+
+        return self._narrowed.get((level, first, last, narrow.only), make)
+
+    def _all_cells(self, level: tuple[str, ...]) -> _Stack:
         if level not in self._stacks:
-            self._stacks[level] = _Stack.of_cells(self.parts, level, SUMS[self.kind])
-        whole = self._stacks[level].between(first, last, (*names, "month", COUNT))
-        mask = self._masked(whole.columns, narrow, cut=False) if narrow.only else None
-        return whole if mask is None else whole.taken(mask)
+            self._stacks[level] = _cells_of(self.parts, level, SUMS[self.kind])
+        return self._stacks[level]
 
-    def _rows(self, first: int, last: int, names: Sequence[str], narrow: Narrow) -> _Stack:
-        parts = self.parts[first:last]
-        wanted = {*names, "day", *filter(None, (narrow.known, narrow.moved))}
-        columns = {name: _stacked([part.column(name) for part in parts]) for name in wanted if name != COUNT}
-        cut = any(_cuts(part.month, narrow) for part in (*parts[:1], *parts[-1:]))
-        mask = self._masked(columns, narrow, cut)
-        return _Stack(columns) if mask is None else _Stack(columns).taken(mask)
+    def _rows(self, first: int, last: int, narrow: Narrow) -> _Stack:
+        def make() -> _Stack:
+            parts = self.parts[first:last]
+            stack = _Stack(lambda name: _stacked([part.column(name) for part in parts]), sum(map(len, parts)))
+            cut = any(_cuts(part.month, narrow) for part in (*parts[:1], *parts[-1:]))
+            mask = self._masked(stack, narrow, cut=cut)
+            return stack if mask is None else stack.taken(mask)
+
+        return self._narrowed.get(("rows", first, last, narrow), make)
 
     def _periods(self, narrow: Narrow, grain: Grain) -> _Periods:
         first, last = self._places(narrow)
-        return _Periods.of(self._months[first:last], grain)
+        return _periods_of(self._months[first], self._months[last - 1], grain) if first < last else _Periods.none()
 
     def _size(self, name: str, periods: _Periods) -> int:
         fixed = {PERIOD: len(periods.starts), WEEKDAY: 7, HOUR: 24}
@@ -374,7 +387,7 @@ class Fact:
 
     def _values(self, name: str, codes: Ints, periods: _Periods) -> Any:
         if name == PERIOD:
-            return periods.starts[codes].astype("datetime64[s]")
+            return periods.starts[codes]
         if name in (WEEKDAY, HOUR):
             return codes.astype(np.int64)
         if name == "basis_points":
@@ -500,51 +513,52 @@ class _Periods:
     of_month: Ints
 
     @classmethod
-    def of(cls, months: Sequence[int], grain: Grain) -> _Periods:
-        """All periods from the first to the last of these months."""
-        if not months:
-            return cls.none()
-        low, high = (np.datetime64(month, "M").astype("datetime64[D]") for month in (months[0], months[-1] + 1))
-        days = np.arange(low, high)
-        starts, of_day = np.unique(period_of(pd.Series(days), grain).to_numpy(), return_inverse=True)
-        firsts = np.arange(months[0], months[-1] + 1).astype("datetime64[M]").astype("datetime64[D]")
-        of_month = of_day[(firsts - low).astype(np.int64)]
-        return cls(starts, int(low.astype(np.int64)), months[0], of_day, of_month)
-
-    @classmethod
     def none(cls) -> _Periods:
         """No periods."""
         nothing = np.empty(0, np.int64)
         return cls(nothing.astype("datetime64[D]"), 0, 0, nothing, nothing)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@lru_cache(maxsize=64)
+def _periods_of(first: int, last: int, grain: Grain) -> _Periods:
+    """All periods from the first to the last of these months."""
+    low, high = (np.datetime64(month, "M").astype("datetime64[D]") for month in (first, last + 1))
+    days = np.arange(low, high)
+    starts, of_day = np.unique(period_of(pd.Series(days), grain).to_numpy(), return_inverse=True)
+    firsts = np.arange(first, last + 1).astype("datetime64[M]").astype("datetime64[D]")
+    of_month = of_day[(firsts - low).astype(np.int64)]
+    return _Periods(starts.astype("datetime64[s]"), int(low.astype(np.int64)), first, of_day, of_month)
+
+
 class _Stack:
-    """Columns of several parts, one after the other."""
+    """Columns of several parts, one after the other, put together when they are asked for."""
 
-    columns: Mapping[str, Ints]
-    begins: tuple[int, ...] = ()  # where each part begins, and the end
+    def __init__(self, make: Callable[[str], Ints], length: int, *, begins: Sequence[int] = ()) -> None:
+        self._make, self._length, self._begins = make, length, begins
+        self._made: dict[str, Ints] = {}
 
-    @classmethod
-    def of_cells(cls, parts: Sequence[Part], level: tuple[str, ...], sums: Sequence[str]) -> _Stack:
-        """The cells of all parts."""
-        cells = [part.cells(level) for part in parts]
-        lengths = [len(cell[COUNT]) for cell in cells]
-        columns = {name: _stacked([cell[name] for cell in cells]) for name in (*level, COUNT, *sums)}
-        columns["month"] = np.repeat(np.array([part.month for part in parts], np.int32), lengths)
-        for name in (COUNT, *sums):
-            columns[name] = _floats(columns[name])
-        return cls(columns, tuple(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).tolist()))
+    def __len__(self) -> int:
+        return self._length
 
-    def between(self, first: int, last: int, names: Iterable[str]) -> _Stack:
-        """Some columns of the parts from `first` to before `last`, without copying."""
-        rows = slice(self.begins[first], self.begins[last])
-        return _Stack({name: self.columns[name][rows] for name in names})
+    def __getitem__(self, name: str) -> Ints:
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether a row stands for several facts of one month."""
+        return bool(self._begins)
+
+    def between(self, first: int, last: int) -> _Stack:
+        """The parts from `first` to before `last`, without copying."""
+        begin, end = self._begins[first], self._begins[last]
+        return _Stack(lambda name: self[name][begin:end], end - begin, begins=(0, end - begin))
 
     def taken(self, mask: Ints) -> _Stack:
         """Some of the rows."""
         chosen = np.flatnonzero(mask)
-        return _Stack({name: column[chosen] for name, column in self.columns.items()})
+        return _Stack(lambda name: self[name][chosen], len(chosen), begins=self._begins)
 
     def keyed(self, by: Sequence[str], sizes: Sequence[int], periods: _Periods) -> _Keyed:
         """With one number per combination of columns."""
@@ -552,23 +566,34 @@ class _Stack:
         for name, size in zip(by, sizes, strict=True):
             codes = self._codes(name, periods)
             key = codes.astype(np.int64) if key is None else key * size + codes
-        length = len(next(iter(self.columns.values())))
-        return _Keyed(np.zeros(length, np.int64) if key is None else key, self.columns)
+        return _Keyed(np.zeros(len(self), np.int64) if key is None else key, self)
 
     def _codes(self, name: str, periods: _Periods) -> Ints:
         if name != PERIOD:
-            return self.columns[name]
-        if "month" in self.columns:
-            found: Ints = periods.of_month[self.columns["month"] - periods.first_month]
+            return self[name]
+        if self.has_cells:
+            found: Ints = periods.of_month[self["month"] - periods.first_month]
         else:
-            found = periods.of_day[self.columns["day"] - periods.first_day]
+            found = periods.of_day[self["day"] - periods.first_day]
         return found
+
+
+def _cells_of(parts: Sequence[Part], level: tuple[str, ...], sums: Sequence[str]) -> _Stack:
+    """The cells of all parts."""
+    cells = [part.cells(level) for part in parts]
+    lengths = [len(cell[COUNT]) for cell in cells]
+    columns = {name: _stacked([cell[name] for cell in cells]) for name in (*level, COUNT, *sums)}
+    columns["month"] = np.repeat(np.array([part.month for part in parts], np.int32), lengths)
+    for name in (COUNT, *sums):
+        columns[name] = _floats(columns[name])
+    begins = (0, *np.cumsum(lengths, dtype=np.int64).tolist())
+    return _Stack(columns.__getitem__, begins[-1], begins=begins)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Keyed:
     key: Ints
-    columns: Mapping[str, Ints]
+    columns: _Stack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -597,7 +622,8 @@ def _grouped(chunks: Sequence[_Keyed], sums: Sequence[str], sizes: Sequence[int]
 
 
 def _counted(chunk: _Keyed, size: int) -> Ints:
-    return np.bincount(chunk.key, chunk.columns.get(COUNT), minlength=size)
+    weights = chunk.columns[COUNT] if chunk.columns.has_cells else None
+    return np.bincount(chunk.key, weights, minlength=size)
 
 
 def _add_up(keys: Ints, values: Ints, size: int) -> Ints:
@@ -664,34 +690,54 @@ def _newest_first(part: Part, most: int | None) -> Part:
     return part.taken(order if most is None else order[:most])
 
 
-def _column(name: str, table: pa.Table, vocabulary: Vocabulary) -> Column:
-    column = table[name].combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0)
+def _columns(name: str, column: pa.ChunkedArray, vocabulary: Vocabulary) -> list[Column]:
+    """A column of many months, month by month."""
+    chunks = column.chunks
+    if name == "label":
+        return _objects(column.unify_dictionaries())
     if pa.types.is_dictionary(column.type):
-        codes = vocabulary[name].of(column.dictionary.to_pylist())
-        return _narrow(name, codes[column.indices.to_numpy()] if len(column) else codes[:0])
+        chunks = column.unify_dictionaries().chunks
+        small = _narrow(name, vocabulary[name].of(chunks[0].dictionary.to_pylist()))
+        return [small[chunk.indices.to_numpy()] for chunk in chunks]
     if name == "basis_points":
         values, places = np.unique(column.to_numpy(), return_inverse=True)
-        return _narrow(name, vocabulary[name].of(values.tolist())[places])
+        codes = _narrow(name, vocabulary[name].of(values.tolist())[places])
+        ends = np.cumsum([len(chunk) for chunk in chunks])
+        return np.split(codes, ends[:-1])
     if pa.types.is_string(column.type):
-        return column
+        return list(chunks)
     if pa.types.is_date32(column.type):
-        return _days(column)
-    if pa.types.is_boolean(column.type):
-        return column.to_numpy(zero_copy_only=False)
-    return column.to_numpy(zero_copy_only=False)
+        return [chunk.cast(pa.int32()).to_numpy() for chunk in chunks]
+    return [chunk.to_numpy(zero_copy_only=False) for chunk in chunks]
+
+
+def _objects(column: pa.ChunkedArray) -> list[Ints]:
+    """Texts of many months as they are."""
+    texts = np.array(column.chunk(0).dictionary.to_pylist(), dtype=object)
+    return [texts[chunk.indices.to_numpy()] for chunk in column.chunks]
+
+
+def _part(kind: str, month: int, columns: dict[str, Column] | None, vocabulary: Vocabulary) -> Part:
+    if columns is None:
+        names = {each.name: pa.types.is_string(each.type) for each in SCHEMAS[kind] if each.name != "label"}
+        return Part(
+            kind, month, {name: pa.array([], pa.string()) if texts else _NOTHING for name, texts in names.items()}
+        )
+    labels = columns.pop("label", None)
+    if labels is not None:
+        vocabulary.note_labels(columns["document_id"], labels)
+    return Part(kind, month, columns)
+
+
+def _by_month(table: pa.Table) -> dict[int, pa.Table]:
+    months = month_of(table["day"].cast(pa.int32()).to_numpy())
+    return {int(month): table.filter(pa.array(months == month)) for month in np.unique(months)}
 
 
 def _narrow(name: str, codes: Ints) -> Ints:
     if name in _MANY or (len(codes) and int(codes.max()) > np.iinfo(np.int16).max):
         return codes
     return codes.astype(np.int16)
-
-
-def _days(column: Any) -> Ints:
-    days: Ints = column.cast(pa.int32()).to_numpy()
-    return days
 
 
 def _take(column: Column, chosen: Ints) -> Column:

@@ -15,7 +15,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain.facts import Owner, Unfolded, touched
 from clinic_core.domain.journal import Entry
 from clinic_core.services import fact_tables
-from clinic_core.services.fact_columns import Fact, Part, Vocabulary, joined, part_of, parts_of
+from clinic_core.services.fact_columns import Fact, Part, Vocabulary, joined, parts_of, parts_of_months
 from clinic_core.services.fact_tables import CHARGES, PAYMENTS, SHAPE, VISITS, Tables
 
 JOURNAL: Final = "journal"
@@ -23,6 +23,7 @@ APPOINTMENTS: Final = "appointments"
 SOURCES: Final = (JOURNAL, APPOINTMENTS)
 _TABLES: Final = {JOURNAL: (CHARGES, PAYMENTS), APPOINTMENTS: (VISITS,)}
 _LOOKS: Final = 4  # while somebody folds year after year; then the last look is good enough for a chart
+_DECODED_AT_ONCE: Final = 40  # blocks: many look up a text once, few take less memory meanwhile
 _serials = count(1)
 
 
@@ -130,7 +131,7 @@ class _Memory:
         listed = source(clinic, name).tail()
         tables = tables_of(clinic, name, (record for _, record in listed))
         with self._lock:
-            parts = {kind: parts_of(kind, table, self._vocabulary) for kind, table in tables.items()}
+            parts = parts_of(tables, self._vocabulary)
         found = _Tail(name, tuple(one for one, _ in listed), parts)
         self._tails[name] = found
         return found
@@ -175,12 +176,28 @@ def _loaded(clinic: Clinic, known: _Blocks, generation: str, vocabulary: Vocabul
     stamps = {block_id: stamp for block_id, stamp in clinic.facts.stamps().items() if _source_of(block_id) in SOURCES}
     changed = [block_id for block_id, stamp in stamps.items() if known.stamps.get(block_id) != stamp]
     parts = {block_id: kept for block_id, kept in known.parts.items() if block_id in stamps}
-    for block_id, block in clinic.facts.blocks(changed):
+    for name in SOURCES:
+        mine = [block_id for block_id in changed if _source_of(block_id) == name]
+        for at in range(0, len(mine), _DECODED_AT_ONCE):
+            parts |= _decoded(clinic, name, mine[at : at + _DECODED_AT_ONCE], stamps, vocabulary)
+    return _Blocks(generation, stamps, parts)
+
+
+def _decoded(
+    clinic: Clinic, name: str, block_ids: Sequence[str], stamps: dict[str, str], vocabulary: Vocabulary
+) -> dict[str, dict[str, Part]]:
+    """Some blocks of one source; notes their stamps."""
+    read: dict[str, dict[int, pa.Table]] = {kind: {} for kind in _TABLES[name]}
+    for block_id, block in clinic.facts.blocks(block_ids):
         stamps[block_id] = block.stamp
         tables = fact_tables.decode(block.tables) if block.shape == SHAPE else month_tables(clinic, block_id)
-        month = _month_of(block_id)
-        parts[block_id] = {kind: part_of(kind, month, table, vocabulary) for kind, table in tables.items()}
-    return _Blocks(generation, stamps, parts)
+        for kind, months in read.items():
+            months[_month_of(block_id)] = tables[kind]
+    made = parts_of_months(read, vocabulary)
+    return {
+        block_id_of(name, _month_text(month)): {kind: found[month] for kind, found in made.items()}
+        for month in next(iter(made.values()))
+    }
 
 
 def _fact(kind: str, blocks: _Blocks, tail: _Tail, vocabulary: Vocabulary) -> Fact:
@@ -204,12 +221,14 @@ def _month_of(block_id: str) -> int:
     return (int(year) - 1970) * 12 + int(month) - 1
 
 
+def _month_text(month: int) -> str:
+    return f"{1970 + month // 12}-{month % 12 + 1:02d}"
+
+
 def _owners(clinic: Clinic, entries: Iterable[Entry]) -> dict[str, Owner]:
     """Whose the invoices are that entries touch besides their own. None of this changes once one is issued."""
-    wanted = sorted({invoice_id for entry in entries for invoice_id in touched(entry)})
-    found = ((invoice_id, clinic.invoices.find(invoice_id)) for invoice_id in wanted)
+    wanted = {invoice_id for entry in entries for invoice_id in touched(entry)}
     return {
-        invoice_id: Owner(invoice.label, invoice.practitioner_id, invoice.location_id or "")
-        for invoice_id, invoice in found
-        if invoice is not None
+        invoice.id: Owner(invoice.label, invoice.practitioner_id, invoice.location_id or "")
+        for invoice in clinic.invoices.many(wanted)
     }

@@ -22,6 +22,7 @@ from clinic_core.reports import export
 from clinic_core.reports.measures import (
     BALANCES,
     CHARGES,
+    CHARGES_SO_FAR,
     HOUR,
     LOCATION,
     METHOD,
@@ -38,7 +39,7 @@ from clinic_core.reports.measures import (
     Unit,
 )
 from clinic_core.reports.periods import PERIOD, Grain, every_period, last_day, period_of
-from clinic_core.services.fact_columns import STATE, SUMS, Fact, Narrow, owed
+from clinic_core.services.fact_columns import STATE, Fact, Narrow, owed
 from clinic_core.services.facts import Snapshot, snapshot
 from clinic_core.services.recent import Recent
 
@@ -358,7 +359,7 @@ class _Asked:
         if wanted in ROWS:
             return _rows_by(self._fact(kind), narrow, self._question.grain, report)
         by = [name for name in dict.fromkeys((report.KEY, STATE[kind])) if name]
-        return self._fact(kind).totals(by, SUMS[kind], narrow, self._question.grain)
+        return self._fact(kind).totals(by, _added(wanted, report), narrow, self._question.grain)
 
     def _fact(self, kind: str) -> Fact:
         as_of, fact = self._question.as_of, self._snapshot.of(kind)
@@ -419,6 +420,13 @@ def _report(name: str) -> reports.Report:
 def _kind(facts: str) -> str:
     """``charges_so_far`` and ``charge_rows`` are charges; balances are made of them."""
     return {**ROWS, **SO_FAR}.get(facts, facts)
+
+
+def _added(wanted: str, report: reports.Report) -> tuple[str, ...]:
+    """The columns of facts that a report adds up."""
+    if wanted in SO_FAR:
+        return ("total_minor",) if wanted == CHARGES_SO_FAR else ("settled_minor",)
+    return (*dict.fromkeys(measure.adds for measure in report.MEASURES if measure.facts == wanted and measure.adds),)
 
 
 def _lacks(facts: str, question: Question) -> list[str]:

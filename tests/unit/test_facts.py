@@ -298,7 +298,7 @@ def test_tables_come_back_typed_from_their_stored_form():
         entries = [replace(settling.issue(invoice, stamp()), id="2026-03-02#00001") for invoice in invoices]
         tables = fact_tables.decode(fact_tables.encode(fact_tables.of_entries(entries, {})))
         words = Vocabulary()
-        fact = Fact("charges", parts_of("charges", tables["charges"], words).values(), words)
+        fact = Fact("charges", parts_of(tables, words)["charges"].values(), words)
         charges = fact.frame()
         assert len(charges) == len(invoices)
         assert str(charges["day"].dtype) == "datetime64[s]"
