@@ -14,7 +14,7 @@ from ui.planning_parts import percent, tiles
 from ui.text import plain
 
 _DASH = "\u2060–\u2060"  # which no line breaks at
-_HEAD = ("Tenth", "Visits", "Predicted", "Missed", "95% range")
+_HEAD = ("#", "Visits", "Predicted", "Missed", "95% range")
 
 
 def show(clinic: Clinic, actor: Actor) -> None:

@@ -19,7 +19,7 @@ from clinic_core.services import billing, planning
 from tests import make
 from tests.conftest import World
 from tests.pages import screen
-from ui import planning_calls, planning_charts
+from ui import planning_calls, planning_charts, widgets
 
 QUALITY = Quality(
     trained=600,
@@ -135,6 +135,18 @@ def test_practitioners_narrow_the_list(tomorrow: World, reception: Actor) -> Non
     (pills,) = [g for g in page.button_group if g.label == "Practitioners"]
     pills.set_value([make.DR_B])
     assert [row[0] for row in calls(screen.run(page))] == ["Ben Müller"]
+
+
+def test_a_row_leads_to_the_patients_record(tomorrow: World, reception: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the visit whose button was pressed; of one that is not on the list nowhere."""
+    gone: list[str] = []
+    monkeypatch.setattr(widgets, "go_to_patient", gone.append)
+    page = screen.open_page("planning", tomorrow.clinic, reception)
+    visit_id = screen.component(page, "planning.calls")["rows"][1]["id"]
+    for pressed in (visit_id, "nothing"):
+        page.session_state["planning.open"] = pressed
+        screen.run(page)
+    assert gone == [tomorrow.ben.id]
 
 
 def test_without_a_model_the_list_says_so_and_still_helps(world: World, reception: Actor) -> None:
