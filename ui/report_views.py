@@ -149,21 +149,27 @@ def _selected(clinic: Clinic, key: str, answer: Answer, values: Sequence[Any]) -
 
 def _table(clinic: Clinic, question: Question, answers: Sequence[Answer]) -> None:
     """One report's figures as a table, with its exports; a number that is selected opens its rows."""
-    titles = {answer.title: answer for answer in answers if answer.measures and not answer.frame.empty}
-    if not titles:
+    titles = {answer.title: answer for answer in answers}
+    if all(answer.frame.empty for answer in answers):
         return
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         title = st.selectbox("Table of", list(titles), key="report_table", width=220)
         answer = titles[str(title)]
-        report_exports.buttons(clinic, question, answer)
+        if answer.measures:
+            report_exports.buttons(clinic, question, answer)
+    if answer.frame.empty or not answer.measures:
+        st.caption(plain(answer.because) or "Nothing was recorded.")
+        return
     names, organization = report_tables.names_of(clinic), clinic.organization()
     values = tuple(answer.frame[answer.key])
+    chosen = sorted(_chosen_places(question, answer, values)) or range(len(values))
+    values = tuple(values[place] for place in chosen)
     key = _key(_TABLE, answer.name)
     st.dataframe(
-        report_tables.figures(answer, names, organization.currency),
+        report_tables.figures(answer, names, organization.currency).take(list(chosen)),
         column_config=report_tables.figure_columns(answer, organization),
         hide_index=True,
-        height=min(38 + 35 * len(answer.frame), 320),
+        height=min(38 + 35 * len(values), 320),
         key=key,
         selection_mode="single-cell",
         on_select=lambda: _cell_selected(key, answer, values),

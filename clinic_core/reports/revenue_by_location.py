@@ -17,7 +17,7 @@ from clinic_core.reports.measures import (
 TITLE = "Rooms"
 BOARD = "Revenue"
 ORDER = 44
-BASIS = f"{BILLED_BASIS} {COLLECTED_BASIS} Both by the room of the visit,  for none."
+BASIS = f"{BILLED_BASIS} {COLLECTED_BASIS} Both by the room of the visit."
 KEY = LOCATION
 CHART = Chart.RANKED
 FACTS = (CHARGES, PAYMENTS)

@@ -17,7 +17,7 @@ from clinic_core.reports.measures import (
 TITLE = "Payers"
 BOARD = "Revenue"
 ORDER = 42
-BASIS = f"{BILLED_BASIS} {COLLECTED_BASIS} Both by the payer,  for the patient."
+BASIS = f"{BILLED_BASIS} {COLLECTED_BASIS} Both by who owes it: the patient or a payer."
 KEY = PAYER
 CHART = Chart.RANKED
 FACTS = (CHARGES, PAYMENTS)

@@ -50,7 +50,7 @@ def _of(clinic: Clinic, question: Question) -> Utilisation:
     visits = rows_asked(clinic, question, "visits", ["practitioner_id", "day", "hour", "minutes", "status", "untimed"])
     today = pd.Timestamp(clinic.today())
     visits = visits[~visits["untimed"] & (visits["day"] <= today)]
-    visits = visits.assign(weekday=visits["day"].dt.weekday)
+    visits = visits.assign(weekday=visits["day"].dt.day_of_week)
     first, last = _days(question, visits, clinic.today())
     chosen = [
         schedule

@@ -12,16 +12,16 @@ from streamlit.testing.v1 import AppTest
 
 from clinic_core.domain.access import Actor, Role
 from clinic_core.domain.appointments import AppointmentStatus
-from clinic_core.domain.billing import Invoice, InvoiceStatus, PaymentMethod
+from clinic_core.domain.billing import Invoice, PaymentMethod, line_for
 from clinic_core.domain.organization import Organization
-from clinic_core.reports import found
+from clinic_core.reports import boards, found
 from clinic_core.reports.periods import Grain
-from clinic_core.services import reports
+from clinic_core.services import billing
 from clinic_core.services.reports import Answer, Chart, Figure, Measure, Question, Unit
 from tests import make
 from tests.conftest import World
 from tests.pages import screen
-from ui import charts, report_tables, report_views
+from ui import charts, report_filters, report_tables, report_views
 
 
 def visited(world: World, *statuses: AppointmentStatus) -> None:
@@ -32,20 +32,23 @@ def visited(world: World, *statuses: AppointmentStatus) -> None:
 
 
 @pytest.fixture
-def sold(world: World) -> Invoice:
-    """An invoice over 500.00, of which 100.00 came in by UPI on Tuesday."""
-    paid = make.payment(received_on=make.TUESDAY, method=PaymentMethod.UPI)
-    invoice = make.invoice(
-        patient_id=world.asha.id,
-        status=InvoiceStatus.ISSUED,
-        issued_on=make.MONDAY,
-        series="INV-2026",
-        number=1,
-        payments=(paid,),
-        paid_minor=paid.amount_minor,
+def sold(world: World, reception: Actor, clock: make.Clock) -> Invoice:
+    """An invoice over 500.00 of Monday, of which 100.00 came in by UPI on Tuesday; now it is Tuesday."""
+    clinic = world.clinic
+    draft = billing.new_draft(
+        clinic, reception, invoice_id="invoice-1", patient_id=world.asha.id, practitioner_id=make.DR_A
     )
-    world.clinic.invoices.add_many([invoice])
-    return invoice
+    draft = billing.set_lines(clinic, reception, draft, [line_for(world.consultation)])
+    issued = billing.issue(clinic, reception, draft)
+    clock.set("08:00", make.TUESDAY)
+    return pay(world, reception, issued, 10_000)
+
+
+def pay(world: World, reception: Actor, invoice: Invoice, amount_minor: int) -> Invoice:
+    """Money by UPI."""
+    return billing.take_payment(
+        world.clinic, reception, invoice, key=f"key-{amount_minor}", amount_minor=amount_minor, method=PaymentMethod.UPI
+    )
 
 
 def tiles(page: AppTest) -> dict[str, str]:
@@ -56,6 +59,11 @@ def tiles(page: AppTest) -> dict[str, str]:
     assert all(label in words for label in labels)
     parts = [part.split("</dd>")[0] for part in html.split("<dt>")[1:]]
     return {label: figure for label, figure in (part.split("</dt><dd>") for part in parts)}
+
+
+def charts_of(page: AppTest) -> int:
+    """How many charts there are."""
+    return len(page.get("plotly_chart"))
 
 
 def tables(page: AppTest) -> list[pd.DataFrame]:
@@ -89,6 +97,7 @@ def test_a_clinic_without_figures_is_told_what_to_do(world: World, manager: Acto
     """An empty state instead of an empty chart."""
     page = screen.open_page("reports", world.clinic, manager)
     assert "Nothing was recorded on these days" in screen.said(page)
+    assert not page.dataframe
     assert tiles(page)["No-show rate"] == "–"
 
 
@@ -112,13 +121,13 @@ def test_revenue_is_shown_day_by_day_with_its_basis(world: World, manager: Actor
     (table,) = tables(page)
     assert table.values.tolist() == [["2 Mar 2026", 500.0, 0.0], ["3 Mar 2026", 0.0, 100.0]]
     assert "by the day they were issued" in screen.said(page)
-    assert len(page.get("plotly_chart")) == 1
+    assert charts_of(page) == len(boards()["Revenue"])
 
 
-def test_a_payment_is_there_on_the_next_run(world: World, manager: Actor, sold: Invoice) -> None:
+def test_a_payment_is_there_on_the_next_run(world: World, manager: Actor, reception: Actor, sold: Invoice) -> None:
     """No refresh button, no waiting."""
     page = screen.open_page("reports", world.clinic, manager)
-    world.clinic.invoices.take_payment(sold, make.payment(amount_minor=40_000))
+    pay(world, reception, sold, 40_000)
     assert tiles(screen.run(page))["Outstanding"] == "₹0.00"
 
 
@@ -135,9 +144,9 @@ def test_days_and_steps_can_be_chosen(world: World, manager: Actor, sold: Invoic
 def test_own_days_can_be_picked(world: World, manager: Actor, sold: Invoice) -> None:
     """From Tuesday to Tuesday is what came in on Tuesday; a range with one end is that day."""
     page = choose(screen.open_page("reports", world.clinic, manager), "Days", "Custom")
-    page.date_input[0].set_value((make.TUESDAY, make.TUESDAY))
+    screen.field(page, "date_input", "From – to").set_value((make.TUESDAY, make.TUESDAY))
     assert (tiles(screen.run(page))["Billed"], tiles(page)["Collected"]) == ("₹0.00", "₹100.00")
-    page.date_input[0].set_value((make.MONDAY,))
+    screen.field(page, "date_input", "From – to").set_value((make.MONDAY,))
     assert (tiles(screen.run(page))["Billed"], tiles(page)["Collected"]) == ("₹500.00", "₹0.00")
 
 
@@ -149,20 +158,53 @@ def test_practitioners_and_services_narrow_everything(world: World, manager: Act
     choose(page, "Services", ["Consultation"])
     (table,) = tables(page)
     assert list(table.columns) == ["Period", "Billed"]
-    press(page, "Report", "Methods")
-    assert "Money comes in for whole invoices" in screen.said(page)
+    assert "Not shown: Collected" in screen.said(page)
 
 
-def test_every_report_draws(world: World, manager: Actor, sold: Invoice) -> None:
-    """Each has its chart and table."""
+def test_every_board_draws(world: World, manager: Actor, sold: Invoice) -> None:
+    """Each report of it has its chart, and its table when it is chosen."""
     visited(world, AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW)
     page = screen.open_page("reports", world.clinic, manager)
-    for name, title in reports.titles().items():
-        press(page, "Report", title)
-        if title != "Waiting":  # nobody's wait is known
-            assert found()[name].BASIS in screen.said(page)
-            assert len(page.get("plotly_chart")) == 1, title
-            assert len(page.dataframe) == 1, title
+    for board, names in boards().items():
+        press(page, "Report", board)
+        drawn = [name for name in names if name != "waiting"]  # nobody's wait is known
+        assert charts_of(page) == len(drawn), board
+        for name in drawn:
+            screen.field(page, "selectbox", "Table of").set_value(found()[name].TITLE)
+            assert found()[name].BASIS in screen.said(screen.run(page))
+            assert len(page.dataframe) == 1, name
+
+
+@pytest.mark.parametrize(
+    ("board", "said"),
+    [
+        ("Receivables", "₹400.00"),
+        ("Hours", "Used of offered"),
+        ("Patients", "New patients"),
+        ("Oddities", "None of this is wrong by itself"),
+    ],
+)
+def test_the_other_boards_draw(world: World, manager: Actor, sold: Invoice, board: str, said: str) -> None:
+    """With what there is to say."""
+    visited(world, AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW)
+    page = screen.open_page("reports", world.clinic, manager)
+    assert said in screen.said(press(page, "Report", board))
+
+
+def test_who_is_called_is_for_managers(world: World, manager: Actor, admin: Actor, sold: Invoice) -> None:
+    """The administrator sees what is owed, and no names."""
+    for actor, sees in ((manager, True), (admin, False)):
+        page = press(screen.open_page("reports", world.clinic, actor), "Report", "Receivables")
+        assert any(world.asha.name in table.to_string() for table in tables(page)) is sees
+
+
+def test_as_of_a_day_is_how_it_stood_then(world: World, manager: Actor, sold: Invoice) -> None:
+    """On Monday evening nothing had come in yet."""
+    page = screen.open_page("reports", world.clinic, manager)
+    screen.field(page, "date_input", "As of the end of").set_value(make.MONDAY)
+    assert tiles(screen.run(page))["Collected"] == "₹0.00"
+    assert tiles(page)["Outstanding"] == "₹500.00"
+    assert "As it stood at the end of 2 Mar 2026" in screen.said(page)
 
 
 def test_a_figure_opens_its_rows(world: World, manager: Actor, sold: Invoice) -> None:
@@ -182,7 +224,7 @@ def test_two_people_of_one_name_are_told_apart(world: World, manager: Actor, sol
     world.clinic.practitioners.save(replace(world.dr_b, name="Dr A"))
     world.clinic.forget_directory()
     page = screen.open_page("reports", world.clinic, manager)
-    assert screen.field(page, "multiselect", "Practitioners").options == ["Dr A", "Dr A (2)"]
+    assert screen.field(page, "multiselect", "Practitioners").options == ["Dr A", "Dr A (2)", "Deposits"]
 
 
 @pytest.fixture
@@ -190,6 +232,7 @@ def state(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The session's state outside of a run."""
     kept: dict[str, Any] = {}
     monkeypatch.setattr(report_views.st, "session_state", kept)
+    monkeypatch.setattr(report_filters.st, "session_state", kept)
     return kept
 
 
@@ -198,21 +241,27 @@ def selection(**parts: Any) -> SimpleNamespace:
     return SimpleNamespace(selection=SimpleNamespace(**parts))
 
 
-def test_a_bar_opens_its_rows_and_a_second_click_closes_them(state: dict[str, Any]) -> None:
-    """What was selected elsewhere is forgotten; a place that is not in the chart opens nothing."""
-    columns, values = ("billed_minor", "collected_minor"), ("day 1", "day 2")
-    state["chart"] = selection(points=[{"curve_number": 1, "point_index": 0}])
-    report_views._bar_selected("chart", "revenue", columns, values)
-    assert report_views.chosen_figure("revenue") == Figure("revenue", "collected_minor", "day 1")
-    assert report_views.chosen_figure("attendance") is None
-    assert (report_views._key(report_views._PILLS), report_views._key(report_views._CHART)) == (
-        "reports.pills..1",
-        "reports.chart..0",
-    )
-    for points in ([], [{"curve_number": 7, "point_index": 0}], [{"curve_number": 0, "point_index": -1}]):
+def test_a_bar_filters_everything_else(world: World, manager: Actor, state: dict[str, Any]) -> None:
+    """And lets go when it is selected again; a value that does not exist does nothing."""
+    report_filters.toggle(world.clinic, "practitioner_id", make.DR_B)
+    assert state["report_practitioners"] == ["Dr B"]
+    report_filters.toggle(world.clinic, "practitioner_id", "nobody")
+    report_filters.toggle(world.clinic, "nothing", make.DR_B)
+    assert state["report_practitioners"] == ["Dr B"]
+    report_filters.toggle(world.clinic, "practitioner_id", make.DR_B)
+    assert state["report_practitioners"] == []
+
+
+def test_what_a_chart_sends_is_not_trusted(world: World, state: dict[str, Any]) -> None:
+    """A place that is not in the chart selects nothing."""
+    asked = answer(Unit.MONEY, 1, 2)
+    for points in ([], [{"point_index": 7}], [{"point_index": -1}], [{}]):
         state["chart"] = selection(points=points)
-        report_views._bar_selected("chart", "revenue", columns, values)
-        assert report_views.chosen_figure("revenue") is None
+        report_views._selected(world.clinic, "chart", asked, (make.DR_A, make.DR_B))
+        assert "report_practitioners" not in state
+    state["chart"] = selection(points=[{"point_index": 1}])
+    report_views._selected(world.clinic, "chart", asked, (make.DR_A, make.DR_B))
+    assert state["report_practitioners"] == ["Dr B"]
 
 
 def answer(unit: Unit = Unit.MONEY, *figures: float, chart: Chart = Chart.RANKED) -> Answer:
@@ -226,6 +275,7 @@ def answer(unit: Unit = Unit.MONEY, *figures: float, chart: Chart = Chart.RANKED
         grain=Grain.DAY,
         measures=(Measure(column="billed_minor", label="Billed", facts="charges", unit=unit),),
         frame=pd.DataFrame({"practitioner_id": [str(n) for n in range(len(figures))], "billed_minor": figures}),
+        question=Question(),
     )
 
 
@@ -234,10 +284,10 @@ def test_a_cell_opens_its_rows(state: dict[str, Any]) -> None:
     for head in ("Billed", "Practitioner"):
         state["table"] = selection(cells=[(1, head)])
         report_views._cell_selected("table", answer(Unit.MONEY, 1, 2), ("a", "b"))
-        assert report_views.chosen_figure("x") == Figure("x", "billed_minor", "b")
+        assert state["reports.figure"] == Figure("x", "billed_minor", "b")
     state["table"] = selection(cells=[(9, "Billed")])
     report_views._cell_selected("table", answer(Unit.MONEY, 1, 2), ("a", "b"))
-    assert report_views.chosen_figure("x") is None
+    assert state["reports.figure"] is None
 
 
 @pytest.mark.parametrize(
