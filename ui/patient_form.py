@@ -110,7 +110,7 @@ def _fields(clinic: Clinic, key: str) -> None:
     st.text_input(
         "Allergies", key=_key(key, "allergies"), placeholder="None known", autocomplete="off", persist_state="page"
     )
-    with st.expander("Address, notes, reminders", expanded=st.session_state[f"{key}.before"] is not None):
+    with st.expander("Address, notes, reminders, payer", expanded=st.session_state[f"{key}.before"] is not None):
         _more(key)
         _payer(clinic, key)
 

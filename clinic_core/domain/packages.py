@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 from clinic_core.domain import billing
-from clinic_core.domain.billing import OWING, Invoice, LineItem
+from clinic_core.domain.billing import OWING, Invoice, InvoiceStatus, LineItem
 from clinic_core.domain.journal import Entry, Event, package_account
 from clinic_core.domain.money import round_minor
 from clinic_core.domain.organization import HealthcareService
@@ -75,6 +75,25 @@ def sold(invoice: Invoice, services: Mapping[str, HealthcareService]) -> list[Pa
 def covering(packages: Iterable[Package], service_id: str) -> list[Package]:
     """The packages that hold sessions of a service, the one that was sold first at the head."""
     return sorted((p for p in packages if p.covers == service_id and p.sessions), key=lambda p: (p.sold_on, p.label))
+
+
+def bought(invoice: Invoice, services: Mapping[str, HealthcareService], account: str) -> int:
+    """How many sessions the invoice sold on an account, whatever became of it later."""
+    whole = replace(invoice, adjustments=(), status=InvoiceStatus.ISSUED, issued_on=invoice.issued_on or date.max)
+    return sum(package.sessions for package in sold(whole, services) if package.account == account)
+
+
+def fault(entries: Iterable[Entry], sessions: int) -> str:
+    """What is wrong with the entries of a package that sold so many sessions; "" when nothing is."""
+    taken: set[int] = set()
+    for entry in entries:
+        number = session_of(entry).number
+        if (entry.event is Event.PACKAGE_USE) == (number in taken):
+            return f"session {number} is taken twice, or given back without having been taken"
+        taken ^= {number}
+        if len(taken) > sessions:
+            return f"{len(taken)} sessions are taken of {sessions} that were sold"
+    return ""
 
 
 def in_use(entries: Iterable[Entry]) -> set[int]:

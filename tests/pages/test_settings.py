@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from clinic_core.domain.access import Actor
-from clinic_core.domain.organization import TaxRounding, TaxRule
+from clinic_core.domain.organization import Price, TaxRounding, TaxRule
 from clinic_core.domain.payers import Payer
 from clinic_core.domain.schedules import Absence, show_openings
 from clinic_core.services import directory
@@ -262,6 +262,17 @@ def test_a_price_is_entered_corrected_and_taken_back(world: World, manager: Acto
 
     clicks.step(page, f"settings.price.{make.CONSULTATION}.list", "2026-04-01:", "drop")
     assert prices_of(world) == []
+
+
+def test_the_form_of_a_service_keeps_prices_entered_meanwhile(world: World, manager: Actor, admin: Actor) -> None:
+    """The name is changed on one screen, a price entered on another."""
+    page = section(screen.open_page("settings", world.clinic, manager), "Services")
+    choose(page, "Service", make.CONSULTATION)
+    directory.set_price(world.clinic, admin, make.CONSULTATION, Price(from_on=date(2026, 4, 1), price_minor=1))
+    screen.fill(page, Name="Visit")
+    screen.click(page, "Save")
+    saved = world.clinic.catalogue.get(make.CONSULTATION)
+    assert (saved.name, [price.price_minor for price in saved.prices]) == ("Visit", [1])
 
 
 def test_a_payers_price_and_its_end(world: World, manager: Actor) -> None:

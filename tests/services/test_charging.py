@@ -17,10 +17,11 @@ from clinic_core.domain.appointments import Appointment, AppointmentStatus, Canc
 from clinic_core.domain.billing import Invoice, InvoiceStatus, PaymentMethod
 from clinic_core.domain.encounters import ChargeItem, EncounterStatus
 from clinic_core.domain.ids import derived_id, new_id
+from clinic_core.domain.journal import Entry, Event
 from clinic_core.domain.organization import Price
 from clinic_core.domain.payers import Payer
 from clinic_core.errors import ClinicError, Forbidden, IllegalTransition
-from clinic_core.services import appointments, billing, charging, directory, ledger, settlement
+from clinic_core.services import appointments, billing, charging, check_packages, directory, ledger, settlement
 from clinic_core.services import packages as packages_service
 from clinic_core.settings import Settings
 from tests import make
@@ -236,6 +237,34 @@ def test_the_desk_sees_what_is_left(world: World, manager: Actor, doctor: Actor)
         packages_service.of_patient(world.clinic, doctor, world.asha.id)
 
 
+def test_check_finds_sessions_that_should_not_be_taken(world: World, manager: Actor, clock: make.Clock) -> None:
+    """By a bill that died before it was kept, by one that is cancelled, or twice."""
+    clinic, sold = world.clinic, sell(world, manager)
+    done = visit(world, later(1))
+    charging.lines_of_visit(clinic, manager, done, None, invoice_id=derived_id("invoice", done.id))
+    assert list(check_packages.faults(clinic)) == []  # it may be under way
+    clock.pass_(hours=1)
+    (fault,) = check_packages.faults(clinic)
+    assert (fault.rule, fault.record_id) == ("package", sold.id)
+    assert "still taken by a bill that is not there" in fault.message
+    made = billing.draft_for_visit(clinic, manager, done.id)
+    assert list(check_packages.faults(clinic)) == []
+
+    clinic.invoices.change(made, replace(made, status=InvoiceStatus.CANCELLED, cancelled_at=clock()))
+    clock.pass_(hours=1)
+    assert "a bill that is cancelled" in next(iter(check_packages.faults(clinic))).message
+    billing.bill_again(clinic, manager, clinic.invoices.get(made.id))
+    clock.pass_(hours=1)
+    assert list(check_packages.faults(clinic)) == []
+
+    (package,) = charging.packages_of(clinic, world.asha.id)
+    for reference, said in (("1/3", "taken twice"), ("9/3", "")):
+        entry = Entry(event=Event.PACKAGE_USE, key="", day=make.MONDAY, at=clock(), by="x", reference=reference)
+        entries = clinic.journal.of_account(package.account, 1, 99)
+        assert said in packages.fault([*entries, entry], 3)
+    assert packages.fault(entries, 0).startswith("1 sessions are taken of 0")
+
+
 def ledger_events(clinic: Clinic) -> list[str]:
     """All events of the ledger."""
     return [stored.record.event.value for stored in clinic.journal.every() if stored.record is not None]
@@ -385,6 +414,8 @@ def test_no_sequence_of_events_uses_more_than_there_is(server_url: str, manager:
             taken ^= {number}
             assert len(taken) <= package.sessions
         assert len(taken) == count
+    clock.pass_(hours=1)
+    assert list(check_packages.faults(clinic)) == []
     assert sum(map(packages.is_covered, live)) == sum(counts)
     assert all(not line.amount_minor for line in live if packages.is_covered(line))
     clinic.close()
