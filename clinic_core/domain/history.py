@@ -6,9 +6,9 @@ entries of an invoice again makes the very same ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from typing import Final
 
@@ -39,7 +39,7 @@ def entries_of(invoices: Iterable[Invoice], last: Mapping[date, int] = _NONE_YET
         ClinicError: an invoice cannot have come about, such as one with more payments than its total.
     """
     told = [(invoice, events_of(invoice)) for invoice in invoices]
-    entries = _numbered((entry for _, events in told for entry in events), last)
+    entries = _numbered(in_order(events for _, events in told), last)
     ids = {entry.key: entry.id for entry in entries}
     return History(entries=tuple(entries), invoices=tuple(_after(invoice, events, ids) for invoice, events in told))
 
@@ -131,12 +131,21 @@ def _paid(invoice: Invoice, paid: Payment) -> Stamp:
     )
 
 
+def in_order(events: Iterable[Sequence[Entry]]) -> list[Entry]:
+    """The entries of several invoices by day and time; on one day those of an invoice stay in their order."""
+    placed: list[tuple[date, datetime, Entry]] = []
+    for own in events:
+        latest: dict[date, datetime] = {}
+        for entry in own:
+            latest[entry.day] = at = max(entry.at, latest.get(entry.day, entry.at))
+            placed.append((entry.day, at, entry))
+    return [entry for _, _, entry in sorted(placed, key=lambda row: row[:2])]
+
+
 def _numbered(entries: Iterable[Entry], last: Mapping[date, int]) -> list[Entry]:
-    """The entries by day, numbered in the order of time; those of one invoice stay in their order."""
-    in_order = sorted(entries, key=lambda entry: (entry.day, entry.at))
     return [
         replace(entry, id=journal.entry_id(day, last.get(day, 0) + number))
-        for day, same in groupby(in_order, key=lambda entry: entry.day)
+        for day, same in groupby(entries, key=lambda entry: entry.day)
         for number, entry in enumerate(same, start=1)
     ]
 

@@ -25,8 +25,7 @@ def post(clinic: Clinic, invoices: Iterable[Invoice]) -> None:
     """Post the issue, the payments and the cancellation of those invoices that the ledger does not know yet."""
     unknown = [one for one in invoices if one.issued_at is not None and not one.posted]
     made = {one.id: _events(one) for one in unknown}
-    entries = sorted((entry for events in made.values() for entry in events), key=lambda entry: (entry.day, entry.at))
-    clinic.journal.add_history(on_open_days(clinic, entries))
+    clinic.journal.add_history(on_open_days(clinic, history.in_order(made.values())))
     for invoice in unknown:
         if made[invoice.id]:
             _note(clinic, invoice.id)

@@ -22,6 +22,7 @@ from clinic_core.domain.ids import derived_id
 from clinic_core.domain.import_fields import Kind
 from clinic_core.domain.import_rows import Finding
 from clinic_core.domain.import_values import DateOrder
+from clinic_core.domain.journal import Entry, Event, close_slot, invoice_account
 from clinic_core.domain.people import Sex
 from clinic_core.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from clinic_core.services import appointments, billing, check, facts, imports
@@ -498,6 +499,67 @@ class TestPayments:
         assert (after.status, [p.amount_minor for p in after.payments]) == (InvoiceStatus.BALANCED, [30_000, 20_000])
         assert (after.payments[0].received_on, after.payments[0].method) == (date(2026, 3, 1), PaymentMethod.UPI)
         assert check.run(desk.clinic) == []
+
+    def test_the_ledger_has_it_on_the_day_of_the_money(self, desk: Desk):
+        """Charged and paid, one after the other; the invoice holds both."""
+        desk.run(Kind.PATIENTS, "id,name\n7,Asha\n")
+        desk.run(Kind.PAYMENTS, self.HEADER + "a,100,cash,2026-01-02,,7\nb,40,card,2026-01-02,,7\n")
+
+        entries = desk.clinic.journal.of_day(date(2026, 1, 2))
+        assert sorted(entry.event for entry in entries) == [Event.ISSUE, Event.ISSUE, Event.PAYMENT, Event.PAYMENT]
+        for number, amount in ((1, 10_000), (2, 4_000)):
+            invoice = desk.clinic.invoices.by_number("IMP-2026", number)
+            own = [entry for entry in entries if entry.invoice_id == invoice.id]
+            assert [(e.event, e.sequence(invoice_account(invoice.id))) for e in own] == [
+                (Event.ISSUE, 1),
+                (Event.PAYMENT, 2),
+            ]
+            assert (invoice.posted, invoice.paid_minor, invoice.due_minor) == (2, amount, 0)
+            assert invoice.payments[0].entry_id == own[1].id
+
+    @pytest.mark.parametrize("step", ["journal.add_history", "invoices.advance"])
+    def test_an_import_that_died_is_completed(self, desk: Desk, issued: Any, step: str, monkeypatch: Any):
+        """With invoices or entries written and not what follows from them."""
+        desk.run(Kind.PATIENTS, "id,name\n7,Asha\n")
+        text = f"{self.HEADER}a,100,cash,2026-01-02,,7\nb,300,upi,2026-03-01,{issued.label},\n"
+        store, name = step.split(".")
+        target, calls = getattr(desk.clinic, store), Counter[str]()
+        saved = getattr(target, name)
+
+        def dies_then(*given: Any) -> Any:
+            calls[name] += 1
+            raise Unavailable("gone")
+
+        for _ in range(2):  # the money of ours comes first, then the other system's
+            monkeypatch.setattr(target, name, dies_then)
+            with pytest.raises(Unavailable):
+                desk.run(Kind.PAYMENTS, text)
+            monkeypatch.setattr(target, name, saved)
+            desk.run(Kind.PAYMENTS, text.replace("a,100,cash,2026-01-02,,7\n", ""))
+
+        desk.run(Kind.PAYMENTS, text)
+
+        ours, theirs = desk.clinic.invoices.get(issued.id), desk.clinic.invoices.by_number("IMP-2026", 1)
+        assert (ours.posted, ours.paid_minor) == (2, 30_000)
+        assert (theirs.posted, theirs.paid_minor) == (2, 10_000)
+        assert desk.clinic.journal.count() == 4
+        assert check.run(desk.clinic) == []
+
+    def test_the_money_of_a_closed_day_comes_on_the_next_open_one(self, desk: Desk, issued: Any, clock: make.Clock):
+        """What was printed when the day was closed stays true."""
+        desk.clinic.journal.add(
+            Entry(
+                key="close",
+                event=Event.DAY_CLOSE,
+                day=make.MONDAY,
+                at=clock(),
+                by="manager",
+                slots=(close_slot(make.MONDAY),),
+            )
+        )
+        desk.run(Kind.PAYMENTS, f"{self.HEADER}a,300,upi,2026-03-02,{issued.label},\n")
+
+        assert [p.received_on for p in desk.clinic.invoices.get(issued.id).payments] == [make.TUESDAY]
 
     def test_whose_money_it_is_must_be_known(self, desk: Desk, issued: Any):
         """No invoice, no patient, or an invoice of somebody else."""
