@@ -8,11 +8,12 @@ from typing import Final
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.services.reports import Question
-from ui import report_hours, report_oddities, report_patients, report_receivables
+from ui import report_hours, report_oddities, report_patients, report_receivables, report_statement
 
 BOARDS: Final[Mapping[str, Callable[[Clinic, Actor, Question], None]]] = {
     "Receivables": report_receivables.draw,
     "Hours": report_hours.draw,
+    "Practitioner": report_statement.draw,
     "Patients": report_patients.draw,
     "Oddities": report_oddities.draw,
 }

@@ -28,7 +28,7 @@ def buttons(clinic: Clinic, question: Question, answer: Answer) -> None:
             lambda at, who: report_files.as_csv(at, who, asked, name),
             file_name=f"{name}.csv",
             mime=downloads.CSV,
-            key="reports.figures.csv",
+            key=f"reports.{name}.csv",
         )
         downloads.button(
             "Excel",
@@ -36,7 +36,7 @@ def buttons(clinic: Clinic, question: Question, answer: Answer) -> None:
             lambda at, who: report_files.as_xlsx(at, who, asked, name, said),
             file_name=f"{name}.xlsx",
             mime=_XLSX,
-            key="reports.figures.xlsx",
+            key=f"reports.{name}.xlsx",
         )
         downloads.button(
             "PDF",
@@ -44,7 +44,7 @@ def buttons(clinic: Clinic, question: Question, answer: Answer) -> None:
             lambda at, who: _pdf(at, who, asked, name, said),
             file_name=f"{name}.pdf",
             mime=downloads.PDF,
-            key="reports.figures.pdf",
+            key=f"reports.{name}.pdf",
         )
 
 

@@ -14,7 +14,7 @@ from clinic_core.reports.measures import Chart, Measure, Unit
 from clinic_core.reports.periods import PERIOD, Grain
 from clinic_core.services import reports
 from clinic_core.services.reports import SUMMARY, Answer, Figure, Question, Rows
-from ui import charts, downloads, report_exports, report_filters, report_tables, widgets
+from ui import charts, downloads, report_attendance, report_exports, report_filters, report_tables, widgets
 from ui.charts import Extras
 from ui.report_tables import Names
 from ui.text import plain
@@ -26,6 +26,7 @@ _COMPARE: Final = ("Nothing", "A year earlier", "Target")
 _MONTHS_IN: Final = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
 _SHOWN: Final = 200
 _REVENUE: Final = "Revenue"
+_BESIDES: Final = {"Attendance": report_attendance.draw}
 
 
 def choose_board(extra: Sequence[str] = ()) -> str:
@@ -66,6 +67,8 @@ def board(clinic: Clinic, actor: Actor, question: Question, name: str, compare: 
         clinic, question, first, Extras(before=earlier.get(first.name), target_minor=_target(clinic, compare, first))
     )
     _side_by_side(clinic, question, others)
+    if name in _BESIDES:
+        _BESIDES[name](clinic, actor, question)
     _table(clinic, question, [answers[report] for report in names])
     _rows(clinic, actor, question, answers)
 
