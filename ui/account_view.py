@@ -87,7 +87,7 @@ def _give_back(clinic: Clinic, actor: Actor, patient: Patient, held_minor: int) 
     with st.popover("Give money back", icon=":material/undo:", key=f"back.area.{key}"):
         place = st.container()
         with st.form(f"deposit.back.{key}", border=False):
-            label = text.plain(f"Give back, at most {clinic.money(held_minor)}")
+            label = f"Give back, at most {clinic.money(held_minor)}"
             amount = st.text_input(label, str(money.to_decimal(held_minor, currency)), key=f"back.amount.{key}")
             method = payment_view.method_field(f"back.method.{key}", label="Given back by")
             reference = st.text_input("Transfer number, if any", key=f"back.reference.{key}", max_chars=80)

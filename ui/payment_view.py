@@ -38,6 +38,11 @@ def invoice_button(clinic: Clinic, invoice: Invoice) -> None:
     )
 
 
+def begin_anew(invoice: Invoice) -> None:
+    """Let the payment's form ask for what is due now: call it after something else changed that."""
+    forms.renew(_form(invoice))
+
+
 def method_field(key: str, *, default: PaymentMethod = PaymentMethod.CASH, label: str = "Paid by") -> PaymentMethod:
     """How the money moves."""
     return PaymentMethod(
@@ -87,11 +92,12 @@ def _use_held(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
         if st.button(label, key=f"held.{key}", icon=":material/savings:", width="stretch"):
             after = settlement.apply_credit(clinic, actor, invoice, key=key, amount_minor=usable)
             forms.renew(name)
+            begin_anew(invoice)
             forms.done(text.plain(f"{after.money(usable)} of the money held is used. {_rest(after)}"))
 
 
 def _take(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
-    name = f"pay.{invoice.id}"
+    name = _form(invoice)
     key = forms.form_id(name)
     due = (invoice.patient_due_minor, invoice.payer_due_minor)
     payer = side_field(invoice, *due, label="Money from", key=f"pay.from.{key}")
@@ -114,6 +120,10 @@ def _take(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
             )
             forms.renew(name)
             forms.done(text.plain(f"{after.money(paid)} taken. {_rest(after)}"))
+
+
+def _form(invoice: Invoice) -> str:
+    return f"pay.{invoice.id}"
 
 
 def _asked(invoice: Invoice, *, payer: bool) -> str:

@@ -178,6 +178,7 @@ def _transfer(clinic: Clinic, actor: Actor, invoice: Invoice, name: str) -> None
         with place, session.show_errors():
             moved = money.parse_minor(amount, invoice.currency, invoice.locale)
             after = settlement.transfer(clinic, actor, invoice, chosen, key=key, amount_minor=moved, reason=reason)
+            payment_view.begin_anew(chosen)
             _done(name, invoice, f"{invoice.money(moved)} moved to {chosen.label}. {_due(after)}")
 
 
@@ -215,7 +216,7 @@ _FORMS: Final[Mapping[str, _Form]] = {
 
 def _amount(invoice: Invoice, most_minor: int, key: str, verb: str) -> str:
     most = str(money.to_decimal(most_minor, invoice.currency))
-    return st.text_input(text.plain(f"{verb}, at most {invoice.money(most_minor)}"), most, key=key)
+    return st.text_input(f"{verb}, at most {invoice.money(most_minor)}", most, key=key)
 
 
 def _reason(key: str) -> str:
@@ -234,4 +235,5 @@ def _due(after: Invoice) -> str:
 def _done(name: str, invoice: Invoice, message: str) -> None:
     forms.renew(name)
     forms.renew(f"more.{invoice.id}")
+    payment_view.begin_anew(invoice)
     forms.done(text.plain(message))

@@ -154,6 +154,7 @@ def test_a_refund(world: World, manager: Actor, paid: Invoice) -> None:
     assert (after.adjustments[0].reason, after.adjustments[0].method) == ("Paid twice", CASH)
     assert toast(page).startswith("₹120.00 given back. ₹120.00 due now.")
     assert "Refund slip" in labels(page)
+    assert screen.field(page, "text_input", "Amount in INR").value == "120.00"
     assert page.pills[0].value is None  # the area is quiet again
 
 
@@ -310,6 +311,7 @@ def test_money_held_is_offered_only_while_there_is_some(world: World, reception:
     screen.run(page)
     assert (now(world, issued).due_minor, ledger.held_minor(world.clinic, world.asha.id)) == (30_000, 0)
     assert toast(page) == "₹200.00 of the money held is used. ₹300.00 still due."
+    assert screen.field(page, "text_input", "Amount in INR").value == "300.00"
 
 
 def test_both_pay_their_parts(world: World, reception: Actor, shared: Invoice) -> None:
