@@ -9,6 +9,7 @@ from typing import Final
 import streamlit as st
 
 from clinic_core.clinic import Clinic
+from clinic_core.domain import tills
 from clinic_core.domain.access import Actor
 from clinic_core.domain.journal import number_of
 from clinic_core.domain.statements import DayClose
@@ -163,7 +164,8 @@ def _count(username: str, _step: str) -> None:
 def _outside(clinic: Clinic, view: DayView) -> None:
     if view.outside:
         st.markdown("#### Cash outside a till")
-        st.caption("Who took or gave it had no till open. See that it is in the safe.")
+        total = text.plain(clinic.money(sum(map(tills.cash_minor, view.outside))))
+        st.caption(f"{total} in all. Who took or gave it had no till open: see that it is in the safe.")
         cash_parts.entries(clinic, view.outside, title="Cash outside a till", key="cash.outside", who=True)
 
 
