@@ -90,6 +90,7 @@ def of_invoice(invoice: Invoice, stored: Mapping[str, Any]) -> Iterator[Violatio
         ("paid", _paid_fault(invoice)),
         ("status", _status_fault(invoice)),
         ("due", _due_fault(invoice, stored)),
+        ("events", _count_fault(invoice)),
     ):
         if message:
             yield Violation(rule=rule, record_id=invoice.id, message=message)
@@ -164,26 +165,50 @@ def _total_fault(invoice: Invoice) -> str:
 
 
 def _paid_fault(invoice: Invoice) -> str:
-    paid = sum(payment.amount_minor for payment in invoice.payments)
+    paid = sum(p.amount_minor for p in invoice.payments) + sum(a.paid_minor for a in invoice.adjustments)
     if paid != invoice.paid_minor:
         return f"says {invoice.paid_minor} was paid, but its payments make {paid} (minor units)"
     if any(payment.amount_minor <= 0 for payment in invoice.payments):
         return "has a payment that is not above zero"
     if len({payment.key for payment in invoice.payments}) < len(invoice.payments):
         return "has one payment twice"
-    if paid > invoice.total_minor:
-        return f"was paid {paid - invoice.total_minor} too much (minor units)"
+    if not 0 <= invoice.payer_paid_minor <= max(paid, 0):
+        return f"says that its payer paid {invoice.payer_paid_minor} of {paid} (minor units)"
+    settled = paid + invoice.credited_minor + invoice.written_off_minor
+    if settled > invoice.total_minor:
+        return f"was paid {settled - invoice.total_minor} too much (minor units)"
+    return _adjusted_fault(invoice)
+
+
+def _adjusted_fault(invoice: Invoice) -> str:
+    credited = sum(a.credited_minor for a in invoice.adjustments)
+    lines = sum(part.net_minor + part.tax_minor for a in invoice.adjustments for part in a.lines)
+    if not invoice.credited_minor == credited == lines:
+        return f"says {invoice.credited_minor} was taken back, but its credit notes make {lines} (minor units)"
+    lost = sum(a.written_off_minor for a in invoice.adjustments)
+    if lost != invoice.written_off_minor:
+        return f"says {invoice.written_off_minor} was written off, but that makes {lost} (minor units)"
     return ""
 
 
+def _count_fault(invoice: Invoice) -> str:
+    """How many entries of the ledger an invoice holds, by what it says that happened."""
+    if not invoice.posted:
+        return ""
+    cancelled = invoice.status is InvoiceStatus.CANCELLED
+    told = 1 + len(invoice.payments) + len(invoice.adjustments) + cancelled
+    return "" if told == invoice.posted else f"holds {invoice.posted} entries of the ledger, but tells of {told}"
+
+
 def _status_fault(invoice: Invoice) -> str:
-    status, nothing_due = invoice.status, invoice.total_minor == invoice.paid_minor
+    status, nothing_due = invoice.status, _due(invoice) == 0
     numbered = invoice.series is not None and (invoice.number or 0) > 0
     started = invoice.series is not None or invoice.number is not None
     faults = (
         (started and not numbered, "has half a number"),
         (status is InvoiceStatus.DRAFT and (numbered or bool(invoice.payments)), "is a draft with number or payment"),
-        (status is InvoiceStatus.CANCELLED and bool(invoice.payments), "is cancelled, but was paid for"),
+        (status is InvoiceStatus.DRAFT and invoice.posted > 0, "is a draft, but in the ledger"),
+        (status is InvoiceStatus.CANCELLED and invoice.paid_minor != 0, "is cancelled, but was paid for"),
         (status in OWING and not (numbered and invoice.issued_on), f"is {status} without number or day of issue"),
         (status is InvoiceStatus.BALANCED and not nothing_due, "is balanced, but money is due"),
         (status is InvoiceStatus.ISSUED and nothing_due, "is not balanced, but nothing is due"),
@@ -192,7 +217,17 @@ def _status_fault(invoice: Invoice) -> str:
 
 
 def _due_fault(invoice: Invoice, stored: Mapping[str, Any]) -> str:
-    due = invoice.total_minor - invoice.paid_minor if invoice.status in OWING else None
+    due = _due(invoice) if invoice.status in OWING else None
     if stored.get("due_minor") != due:
         return f"takes payments up to {stored.get('due_minor')}, but {due} is due (minor units)"
+    if not 0 <= invoice.payer_due_minor <= max(due or 0, 0):
+        return f"says that its payer owes {invoice.payer_due_minor} of {due} (minor units)"
+    if stored.get("payer_open") != (invoice.payer_id if due and invoice.payer_due_minor else None):
+        return "is not listed rightly among what its payer owes"
+    if bool(stored.get("unposted")) != (due is not None and not invoice.posted):
+        return "is not listed rightly among those that the ledger does not know yet"
     return ""
+
+
+def _due(invoice: Invoice) -> int:
+    return invoice.total_minor - invoice.paid_minor - invoice.credited_minor - invoice.written_off_minor

@@ -134,7 +134,7 @@ class Entry:
     def accounts(self) -> dict[str, int]:
         """The accounts that it changes, and the how-manieth event of each it is."""
         places = (slot.rpartition("@") for slot in self.slots if not slot.startswith(_NO_ACCOUNTS))
-        return {account: int(number) for account, _, number in places}
+        return {account: int(number) for account, _, number in places if number.isdecimal()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,6 +110,7 @@ NOBODY_ASKS = {
 # Parts of services that no page or command calls.
 PARTS = {
     "charging",
+    "check_ledger",
     "check_packages",
     "fact_memory",
     "fact_tables",
