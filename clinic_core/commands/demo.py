@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     years = demo.DEFAULT_YEARS if args.years is None else args.years
     seed = demo.DEFAULT_SEED if args.seed is None else args.seed
     practitioners = demo.DEFAULT_PRACTITIONERS if args.practitioners is None else args.practitioners
-    with clinic_for(args) as clinic, progress.bar("Loading the demo clinic", "days") as move:
+    with clinic_for(args, bulk_load=True) as clinic, progress.bar("Loading the demo clinic", "days") as move:
         done = demo.load(clinic, years=years, seed=seed, practitioners=practitioners, progress=move)
     if done.completes is not None:
         print(f"A load of {done.completes:g} years had been interrupted; it was completed as it had begun.")
