@@ -39,6 +39,7 @@ def day(close: DayClose) -> bytes:
     _methods(sheet, close)
     _invoices(sheet, close)
     _tills(sheet, close)
+    _outside(sheet, close)
     names = [said.closed_by, said.signature_received]
     is_first = not sheet.will_page_break(_SIGNATURES)  # beside what is signed; else below the last till
     if is_first:
@@ -132,6 +133,13 @@ def _tills(sheet: Sheet, close: DayClose) -> None:
     rows = [[_name(count), *_moneys(close, _figures(count))] for count in close.tills]
     sums = [sum(column) for column in zip(*map(_figures, close.tills), strict=True)]
     table.draw(sheet, columns, rows, totals=[said.total, *_moneys(close, sums)], size=_SIZE)
+
+
+def _outside(sheet: Sheet, close: DayClose) -> None:
+    if close.cash_outside_minor:
+        sheet.ln(3)
+        facts = [(sheet.labels.cash_outside, _money(close, close.cash_outside_minor))]
+        sheet.facts(facts, width=sheet.epw, label=0.35)
 
 
 def _figures(count: TillCount) -> list[int]:

@@ -142,6 +142,7 @@ class Labels:
     handed_over: str
     handed_to: str
     left_in_till: str
+    cash_outside: str
     tills: str
     till: str
     nothing: str

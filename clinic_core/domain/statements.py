@@ -245,6 +245,7 @@ class DayClose:
     deposits_taken_minor: int = 0  # held in `methods` as well
     deposits_returned_minor: int = 0
     credit_applied_minor: int = 0  # money held that paid invoices
+    cash_outside_minor: int = 0  # of the cash in `methods`, what went through no till
     first_entry: str = ""  # ids of the day's first and last journal entries
     last_entry: str = ""
     tills: tuple[TillCount, ...] = ()

@@ -269,6 +269,7 @@ def day_close(entries: Sequence[Entry], sessions: Iterable[Sequence[Entry]]) -> 
         deposits_taken_minor=_sum(_of(entries, Event.DEPOSIT), Book.MONEY),
         deposits_returned_minor=-_sum(_of(entries, Event.DEPOSIT_REFUND), Book.MONEY),
         credit_applied_minor=_sum(_of(entries, Event.APPLY_CREDIT), Book.CREDIT),
+        cash_outside_minor=sum(map(cash_minor, outside_tills(entries))),
         first_entry=entries[0].id,
         last_entry=last.id,
         tills=tuple(count_of(session) for session in sessions),

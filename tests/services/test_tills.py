@@ -217,6 +217,8 @@ def test_cash_of_who_has_no_till_lies_in_none(world: World, reception: Actor, ma
     pay(world.clinic, manager, invoice, 1_000, method=CARD)
     view = day_close.look(world.clinic, manager, make.MONDAY)
     assert [(e.by, rules.cash_minor(e)) for e in view.outside] == [("manager", 20_000)]
+    assert view.figures is not None
+    assert view.figures.cash_outside_minor == 20_000
     assert holds(world.clinic, "reception") == (210_000, True)
 
 

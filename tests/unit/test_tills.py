@@ -284,7 +284,7 @@ def test_the_paper_of_a_day_sums_its_entries() -> None:
     assert (found.written_off_minor, found.credit_applied_minor) == (1_000, 9_000)
     assert (found.deposits_taken_minor, found.deposits_returned_minor) == (40_000, 15_000)
     assert (found.first_entry, found.last_entry, found.by) == ("2026-03-02#00001", "2026-03-02#00014", "boss")
-    assert found.variance_minor == -2_000
+    assert (found.variance_minor, found.cash_outside_minor) == (-2_000, 40_000)
 
 
 def test_cash_that_went_through_no_till_is_found() -> None:

@@ -121,6 +121,7 @@ LABELS = Labels(
     handed_over="Abgegeben",
     handed_to="Abgegeben an {name}",
     left_in_till="Bleibt in der Kasse",
+    cash_outside="Bar ohne Kasse",
     tills="Kassen",
     till="Kasse",
     nothing="Keine",

@@ -121,6 +121,7 @@ LABELS = Labels(
     handed_over="Handed over",
     handed_to="Handed over to {name}",
     left_in_till="Left in the till",
+    cash_outside="Cash outside a till",
     tills="Tills",
     till="Till",
     nothing="None",

@@ -121,6 +121,7 @@ LABELS = Labels(
     handed_over="Entregado",
     handed_to="Entregado a {name}",
     left_in_till="Queda en la caja",
+    cash_outside="Efectivo fuera de caja",
     tills="Cajas",
     till="Caja",
     nothing="Ninguno",

@@ -121,6 +121,7 @@ LABELS = Labels(
     handed_over="Remis",
     handed_to="Remis à {name}",
     left_in_till="Reste en caisse",
+    cash_outside="Espèces hors caisse",
     tills="Caisses",
     till="Caisse",
     nothing="Aucun",

@@ -121,6 +121,7 @@ LABELS = Labels(
     handed_over="सौंपा गया",
     handed_to="{name} को सौंपा गया",
     left_in_till="गल्ले में शेष",
+    cash_outside="गल्ले के बाहर का नकद",
     tills="गल्ले",
     till="गल्ला",
     nothing="कोई नहीं",
