@@ -25,7 +25,7 @@ from clinic_core.errors import Conflict, InvalidInput, NotFound
 from clinic_core.services import ledger
 from clinic_core.services.ledger import Books, Posted
 
-MOST_SHOWN: Final = 200
+MOST_SHOWN: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
