@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -46,17 +47,24 @@ class Tab:
     pages: dict[str, str] = field(default_factory=dict)  # address -> page script hash
     here: str = ""  # page script hash
     timers: dict[str, float] = field(default_factory=dict)  # fragment id -> seconds between its runs
+    query: str = ""  # what follows the ? of the address
+    drawn: dict[str, Any] = field(default_factory=dict)  # widget id -> its element, of the last whole run
 
-    async def run(self, *, page_hash: str = "", page_name: str = "", fragment_id: str = "") -> Run:
-        """Ask for a run and wait until it has finished."""
+    async def run(
+        self, *, page_hash: str = "", page_name: str = "", fragment_id: str = "", changed: Iterable[WidgetState] = ()
+    ) -> Run:
+        """Ask for a run and wait until it has finished; `changed` are the widgets that were touched."""
         request = BackMsg()
         state = request.rerun_script
         state.page_script_hash = page_hash or self.here
         state.page_name = page_name
+        state.query_string = self.query
+        state.widget_states.widgets.extend(changed)
         if fragment_id:
             state.fragment_id, state.is_auto_rerun = fragment_id, True
         else:
             self.timers.clear()
+            self.drawn.clear()
         begun, seen = time.perf_counter(), Run()
         await self.socket.send(request.SerializeToString())
         while not await self._finished(seen):
@@ -76,8 +84,11 @@ class Tab:
         if kind == "delta":
             seen.elements += 1
             self._look_for_fault(message.delta, seen)
+            self._remember(message.delta)
         elif kind == "navigation":
             self._learn_pages(message.navigation)
+        elif kind == "page_info_changed":
+            self.query = message.page_info_changed.query_string
         elif kind == "auto_rerun":
             self.timers[message.auto_rerun.fragment_id] = message.auto_rerun.interval
         elif kind == "page_not_found":
@@ -91,6 +102,12 @@ class Tab:
     def _learn_pages(self, navigation: Any) -> None:
         self.here = navigation.page_script_hash
         self.pages = {page.url_pathname: page.page_script_hash for page in navigation.app_pages if not page.is_hidden}
+
+    def _remember(self, delta: Any) -> None:
+        if delta.WhichOneof("type") == "new_element":
+            element = getattr(delta.new_element, delta.new_element.WhichOneof("type") or "", None)
+            if known := getattr(element, "id", ""):
+                self.drawn[known] = element
 
     @staticmethod
     def _look_for_fault(delta: Any, seen: Run) -> None:

@@ -6,17 +6,18 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from clinic_core.commands import settings_for
 from clinic_core.errors import InvalidInput
 from clinic_core.folder import DataFolder
 
 NAME = "bench"
-HELP = "measure a running clinic and print JSON"
+HELP = "measure the pages of a running clinic, or the reports of many years, and print JSON"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``bench pages`` and its options."""
+    """Declare ``bench pages`` and ``bench reports`` with their options."""
     kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     pages = kinds.add_parser("pages", help="drive real websocket sessions through the main screens")
     pages.add_argument("--url", help="where the app answers (that of the running clinic)")
@@ -26,10 +27,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pages.add_argument("--password", default="clinic-demo", help="of the demo users (the demo's own)")
     pages.add_argument("--seed", type=int, default=1, help="of the think times (%(default)s)")
     pages.add_argument("--data-dir", type=Path, help="the running clinic's data folder: finds its address and its CPU")
+    many = kinds.add_parser("reports", help="make a clinic of many years when it is missing, and drive its reports")
+    many.add_argument("--years", type=float, default=10.0, help="of the clinic that is made (%(default)s)")
+    many.add_argument("--practitioners", type=int, default=12, help="of the clinic that is made (%(default)s)")
+    many.add_argument("--clicks", type=int, default=300, help="selections, one after the other (%(default)s)")
+    many.add_argument("--seed", type=int, default=1, help="of what is selected (%(default)s)")
+    many.add_argument("--json", action="store_true", help="print JSON (which it always does)")
+    many.add_argument("--data-dir", type=Path, help="a data folder of its own, in which nothing runs")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 1 when any run showed an error."""
+    return _reports(args) if args.what == "reports" else _pages(args)
+
+
+def _reports(args: argparse.Namespace) -> int:
+    from clinic_core import measuring  # noqa: PLC0415 - streamlit.proto and pandas are slow to import
+
+    plan = measuring.Plan(years=args.years, practitioners=args.practitioners, clicks=args.clicks, seed=args.seed)
+    _print(measuring.run(settings_for(args), plan))
+    return 0
+
+
+def _pages(args: argparse.Namespace) -> int:
     from clinic_core.bench import pages  # noqa: PLC0415 - streamlit.proto and httpx are slow to import
 
     levels = _levels(args.sessions)
@@ -46,9 +66,13 @@ def run(args: argparse.Namespace) -> int:
         processes=dict(running.children) if running else {},
     )
     result = pages.run(plan, levels)
+    _print(result)
+    return 1 if any(level["errors"] for level in result["levels"]) else 0
+
+
+def _print(result: dict[str, Any]) -> None:
     json.dump(result, sys.stdout, indent=2)
     sys.stdout.write("\n")
-    return 1 if any(level["errors"] for level in result["levels"]) else 0
 
 
 def _levels(text: str) -> list[int]:

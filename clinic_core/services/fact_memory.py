@@ -15,8 +15,10 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain.facts import Owner, Unfolded, touched
 from clinic_core.domain.journal import Entry
 from clinic_core.services import fact_tables
-from clinic_core.services.fact_columns import Fact, Part, Vocabulary, joined, parts_of, parts_of_months
+from clinic_core.services.fact_columns import Fact
+from clinic_core.services.fact_parts import Part, joined, parts_of, parts_of_months
 from clinic_core.services.fact_tables import CHARGES, PAYMENTS, SHAPE, VISITS, Tables
+from clinic_core.services.fact_words import Vocabulary
 
 JOURNAL: Final = "journal"
 APPOINTMENTS: Final = "appointments"

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from clinic_core.domain import facts
 from clinic_core.domain.appointments import Appointment
+from clinic_core.domain.billing import number_text
 from clinic_core.domain.facts import Owner
 from clinic_core.domain.journal import Entry, entry_id
 
@@ -31,7 +32,8 @@ SCHEMAS: Final[Mapping[str, pa.Schema]] = {
         [
             ("entry", pa.int64()),
             ("document_id", _CODE),
-            ("label", _CODE),
+            ("series", _CODE),  # of the invoice's number
+            ("number", _SMALL),
             ("patient_id", _CODE),
             ("practitioner_id", _CODE),
             ("service_id", _CODE),
@@ -53,7 +55,8 @@ SCHEMAS: Final[Mapping[str, pa.Schema]] = {
         [
             ("entry", pa.int64()),
             ("document_id", _CODE),
-            ("label", _CODE),
+            ("series", _CODE),  # of the invoice's number
+            ("number", _SMALL),
             ("patient_id", _CODE),
             ("practitioner_id", _CODE),
             ("location_id", _CODE),
@@ -148,8 +151,18 @@ def decode(streams: Mapping[str, bytes]) -> Tables:
     return {name: pa.ipc.open_stream(stream).read_all() for name, stream in streams.items()}
 
 
+def label_of(series: str, number: int) -> str:
+    """What an invoice is called; "" for what is none."""
+    return number_text(series, number) if number else series
+
+
 def _coded(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return entry_code(row[0]), *row[1:]
+    """A charge or settlement with its entry's id as a number, and its label as series and number."""
+    entry, document, label, *rest = row
+    series, _, digits = label.rpartition("-")
+    number = int(digits) if digits.isascii() and digits.isdigit() else 0
+    plain = bool(number) and number_text(series, number) == label
+    return entry_code(entry), document, series if plain else label, number if plain else 0, *rest
 
 
 def _table(name: str, rows: Sequence[tuple[Any, ...]]) -> pa.Table:

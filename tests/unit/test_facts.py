@@ -19,7 +19,9 @@ from clinic_core.domain.organization import TaxRounding, TaxRule
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import ClinicError
 from clinic_core.services import fact_tables
-from clinic_core.services.fact_columns import Fact, Vocabulary, parts_of
+from clinic_core.services.fact_columns import Fact
+from clinic_core.services.fact_parts import parts_of
+from clinic_core.services.fact_words import Vocabulary
 from tests import make
 
 S = AppointmentStatus
