@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import Final
 
-from clinic_core.domain import billing, clock, payers
+from clinic_core.domain import billing, clock, payers, pricing
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
 from clinic_core.domain.billing import Invoice, InvoiceStatus, LineItem, Party, PaymentMethod, PayTo
 from clinic_core.domain.demo_ledger import Bill, Step
@@ -95,7 +95,7 @@ class Papers:
     def _billed(self, visit: Appointment, patient: Patient, charges: Sequence[HealthcareService]) -> Iterator[Bill]:
         """The visit's draft, or its invoice; now and then one that was cancelled, and the one in its place."""
         rng, done = self._rng, visit.since(AppointmentStatus.FULFILLED) or visit.end
-        draft = _draft(visit, patient, self._lines(charges), done)
+        draft = _draft(visit, patient, self._lines(charges, visit.day), done)
         issued_at = done + timedelta(seconds=rng.randrange(60, 700))
         forgotten = rng.random() < 0.04 and visit.day >= self._today - timedelta(days=4)  # noqa: PLR2004 - a share
         wrong, bad = rng.random() < 0.004, rng.random()  # noqa: PLR2004
@@ -109,8 +109,8 @@ class Papers:
         else:
             yield self._settled(_issued(draft, patient, issued_at), bad)
 
-    def _lines(self, charges: Sequence[HealthcareService]) -> tuple[LineItem, ...]:
-        lines = tuple(billing.line_for(service) for service in charges)
+    def _lines(self, charges: Sequence[HealthcareService], day: date) -> tuple[LineItem, ...]:
+        lines = tuple(pricing.line_for(service, 1, day) for service in charges)
         if self._rng.random() >= 0.05:  # noqa: PLR2004
             return lines
         return billing.spread_discount(lines, sum(line.gross_minor for line in lines) // 10)

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from clinic_core.domain.ids import derived_id
-from clinic_core.domain.organization import HealthcareService, Organization, Room
+from clinic_core.domain.organization import HealthcareService, Organization, Price, Room
 from clinic_core.domain.payers import Payer, PayerKind
 from clinic_core.domain.people import Practitioner
 from clinic_core.domain.schedules import Absence, Schedule, parse_openings
@@ -286,15 +286,30 @@ USUAL_DOCTORS: Final = 4
 BUSIEST: Final = _EVERYBODY[0]
 
 
+_RISES: Final = {2018: 76, 2020: 82, 2022: 88, 2024: 94, 2026: 100}  # in April; percent of today's price
+_FIRST_PRICE: Final = 70
+
+
 def _service(code: str, name: str, minutes: int, price: int, tax: int = 0) -> HealthcareService:
+    """A service and its price list; `price` is what it costs since the last rise, in rupees."""
+    prices = (
+        Price(from_on=date(year, 4, 1), price_minor=_rounded(price, percent), tax_basis_points=tax)
+        for year, percent in _RISES.items()
+    )
     return HealthcareService(
         id=derived_id("demo-service", code),
         code=code,
         name=name,
         minutes=minutes,
-        price_minor=price * 100,
+        price_minor=_rounded(price, _FIRST_PRICE),
         tax_basis_points=tax,
+        prices=tuple(prices),
     )
+
+
+def _rounded(price: int, percent: int) -> int:
+    """To whole ten rupees, in minor units."""
+    return round(price * percent / 1_000) * 1_000
 
 
 SERVICES: Final = {

@@ -205,6 +205,7 @@ class TestLoad:
         self, clinic: Clinic, noon: make.Clock, reception, manager
     ):
         """Every rule holds; some are done, some wait, some are still expected; bookings lie ahead."""
+        noon.set("11:30")
         steps: list[tuple[int, int]] = []
         done = demo.load(clinic, years=YEARS, progress=lambda now, all_: steps.append((now, all_)))
 
