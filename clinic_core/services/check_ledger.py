@@ -1,7 +1,7 @@
 """The ledger's part of `check`: a part of it that nobody else calls.
 
 All entries stream through once. What stays in memory is a row of whole numbers per entry and account that it changes,
-about 190 bytes per entry in all; accounts are known by a hash of their name. Sorted, the rows give what every account
+about 150 bytes per entry in all; accounts are known by a hash of their name. Sorted, the rows give what every account
 adds up to and where something about it is odd. An odd account, and one whose copy differs, is read again by itself
 before it is called a violation: work may go on meanwhile, and entries never change.
 """

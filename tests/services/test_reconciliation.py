@@ -1,0 +1,547 @@
+"""Every report says the same as the ledger and as every other report, whatever is asked.
+
+What is right is worked out from the stored documents by hand, without the facts and without the code of the reports.
+Every report that there is takes part by itself; a figure that is no sum is named in `NO_SUMS`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from clinic_core import reports as found_reports
+from clinic_core.clinic import Clinic, create_indexes, open_clinic
+from clinic_core.domain import clock as clocks
+from clinic_core.domain import settling
+from clinic_core.domain.access import Role
+from clinic_core.domain.appointments import CancelReason
+from clinic_core.domain.billing import OWING, Invoice, LineItem, PaymentMethod
+from clinic_core.domain.ids import new_id
+from clinic_core.domain.organization import Room, TaxRounding, TaxRule
+from clinic_core.domain.payers import Payer
+from clinic_core.errors import ClinicError
+from clinic_core.reports.measures import BALANCES, CHARGES, PAYMENTS, VISITS, Measure, Unit
+from clinic_core.reports.periods import Grain
+from clinic_core.services import appointments, billing, check, facts, ledger, receivables, reports, settlement
+from clinic_core.services.reports import Figure, Question
+from clinic_core.settings import Settings
+from tests import make
+from tests.conftest import World, fresh_database, set_up
+
+Document = dict[str, Any]
+MANAGER, RECEPTION = make.actor(Role.MANAGER), make.actor(Role.RECEPTIONIST, name="reception")
+DAYS = 50
+FIRST = date(2025, 12, 8)  # over the end of three months and of a year
+PRACTITIONERS, ROOMS, PAYERS = (make.DR_A, make.DR_B), ("room-1", "room-2"), ("payer-1", "payer-2")
+SERVICES = (make.CONSULTATION, make.FOLLOW_UP, make.DRESSING)
+NO_SUMS = {"noshow_rate", "half", "nine_tenths", "known"}
+
+
+# -- a clinic at work ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Past:
+    """A clinic with a past, and its documents as they are stored."""
+
+    world: World
+    clock: make.Clock
+    journal: list[Document]
+    owners: dict[str, Document]  # invoice id -> its document
+    visits: list[Document]
+    rows: dict[tuple[str, date | None], list[Document]] = field(default_factory=dict)  # by hand, made once
+
+    @property
+    def clinic(self) -> Clinic:
+        """The clinic."""
+        return self.world.clinic
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def past(server_url: str, request: pytest.FixtureRequest) -> Iterator[Past]:
+    """Fifty days of every kind of event, some of them folded into blocks and the rest in the tail."""
+    clock = make.Clock(make.at("08:00", FIRST))
+    clinic = open_clinic(Settings(database_url=fresh_database(server_url)), now=clock)
+    create_indexes(clinic)
+    world = set_up(clinic)
+    rooms = tuple(Room(id=room, name=room) for room in ROOMS)
+    rule = TaxRule(inclusive=request.param == 2, rounding=TaxRounding.TOTAL if request.param == 2 else TaxRounding.LINE)
+    before = clinic.organization_store.all()[0]
+    clinic.organization_store.save(replace(before, rooms=rooms, tax_rule=rule))
+    for payer in PAYERS:
+        clinic.payers.add(Payer(id=payer, name=payer.title()))
+    clinic.forget_directory()
+    _live(world, clock, random.Random(request.param))
+    database = clinic.database
+    yield Past(
+        world=world,
+        clock=clock,
+        journal=sorted(database["journal"].find(), key=lambda entry: str(entry["_id"])),
+        owners={document["_id"]: document for document in database["invoices"].find()},
+        visits=list(database["appointments"].find()),
+    )
+    clinic.close()
+
+
+def _live(world: World, clock: make.Clock, chance: random.Random) -> None:
+    desk = _Desk(world, chance)
+    for number in range(DAYS):
+        day = FIRST + timedelta(days=number)
+        clock.set("08:30", day)
+        for _ in range(chance.randint(3, 9)):
+            clock.pass_(minutes=7)
+            desk.something(day)
+        if number in (20, 40):
+            facts.fold(world.clinic)
+
+
+class _Desk:
+    """Does something at random, as the rules allow."""
+
+    def __init__(self, world: World, chance: random.Random) -> None:
+        self.world, self.clinic, self.chance = world, world.clinic, chance
+        self.bills: list[str] = []
+        self.visits: list[str] = []
+
+    def something(self, day: date) -> None:
+        """One event, or none when it is refused."""
+        changes: dict[Callable[[date], object], int] = {
+            self.bill: 6,
+            self.pay: 7,
+            self.refund: 2,
+            self.credit_note: 3,
+            self.write_off: 2,
+            self.deposit: 2,
+            self.use_credit: 2,
+            self.give_back: 1,
+            self.transfer: 2,
+            self.assign: 2,
+            self.cancel: 1,
+            self.book: 4,
+            self.end_visit: 4,
+        }
+        try:
+            self.chance.choices(list(changes), weights=list(changes.values()))[0](day)
+        except ClinicError:
+            return
+
+    def bill(self, _: date) -> None:
+        """Of a practitioner, in a room or none, some with a payer."""
+        draft = make.invoice(
+            patient_id=self.chance.choice([self.world.asha.id, self.world.ben.id]),
+            practitioner_id=self.chance.choice(PRACTITIONERS),
+            location_id=self.chance.choice([*ROOMS, None]),
+            lines=tuple(self._line() for _ in range(self.chance.randint(1, 4))),
+            drafted_at=self.clinic.now(),
+            drafted_on=self.clinic.today(),
+            tax_rule=self.clinic.organization().tax_rule,
+        )
+        made = self.clinic.invoices.add(draft)
+        if self.chance.random() < 0.5:
+            points = self.chance.choice([3_333, 8_000, 10_000])
+            payer = self.chance.choice(PAYERS)
+            made = billing.set_payer(self.clinic, MANAGER, made, payer, basis_points=points)
+        self.bills.append(billing.issue(self.clinic, MANAGER, made).id)
+
+    def pay(self, _: date) -> None:
+        """A part, or all of it."""
+        bill, payer = self._bill()
+        amount = self._amount(bill.payer_due_minor if payer else bill.patient_due_minor)
+        given = {"key": new_id(), "amount_minor": amount, "method": self._method()}
+        billing.take_payment(self.clinic, MANAGER, bill, **given, payer=payer)
+
+    def refund(self, _: date) -> None:
+        """Of what was paid."""
+        bill, payer = self._bill()
+        paid = bill.payer_paid_minor if payer else bill.paid_minor - bill.payer_paid_minor
+        given = {"key": new_id(), "amount_minor": self._amount(paid), "method": self._method(), "reason": "r"}
+        settlement.refund(self.clinic, MANAGER, bill, **given, payer=payer)
+
+    def credit_note(self, _: date) -> None:
+        """Over all lines."""
+        bill, _payer = self._bill()
+        amounts = settling.spread_credit(bill, self._amount(sum(settling.creditable(bill))))
+        settlement.credit_note(self.clinic, MANAGER, bill, key=new_id(), amounts=amounts, reason="r")
+
+    def write_off(self, _: date) -> None:
+        """What is due."""
+        bill, payer = self._bill()
+        amount = self._amount(bill.payer_due_minor if payer else bill.patient_due_minor)
+        given = {"key": new_id(), "amount_minor": amount, "reason": "r"}
+        settlement.write_off(self.clinic, MANAGER, bill, **given, payer=payer)
+
+    def deposit(self, _: date) -> None:
+        """For later."""
+        given = {"key": new_id(), "amount_minor": self.chance.randint(1, 90_000), "method": self._method()}
+        settlement.deposit(self.clinic, MANAGER, self.world.asha.id, **given)
+
+    def use_credit(self, _: date) -> None:
+        """As far as it goes."""
+        bill, _payer = self._bill()
+        most = min(bill.patient_due_minor, ledger.held_minor(self.clinic, bill.patient_id))
+        settlement.apply_credit(self.clinic, MANAGER, bill, key=new_id(), amount_minor=self._amount(most))
+
+    def give_back(self, _: date) -> None:
+        """Some of what is held."""
+        amount = self._amount(ledger.held_minor(self.clinic, self.world.asha.id))
+        given = {"key": new_id(), "amount_minor": amount, "method": self._method(), "reason": "r"}
+        settlement.deposit_refund(self.clinic, MANAGER, self.world.asha.id, **given)
+
+    def transfer(self, _: date) -> None:
+        """Often to an invoice of another practitioner and room."""
+        source = self._bill(lambda one: one.paid_minor > one.payer_paid_minor)[0]
+        target = self._bill(lambda one: one.patient_due_minor > 0 and one.patient_id == source.patient_id)[0]
+        amount = self._amount(min(source.paid_minor - source.payer_paid_minor, target.patient_due_minor))
+        settlement.transfer(self.clinic, MANAGER, source, target, key=new_id(), amount_minor=amount, reason="r")
+
+    def assign(self, _: date) -> None:
+        """To the payer or back."""
+        bill, to_payer = self._bill(lambda one: one.payer_id is not None and one.due_minor > 0)
+        amount = self._amount(bill.patient_due_minor if to_payer else bill.payer_due_minor)
+        given = {"key": new_id(), "amount_minor": amount, "to_payer": to_payer, "reason": "r"}
+        settlement.assign(self.clinic, MANAGER, bill, **given)
+
+    def cancel(self, _: date) -> None:
+        """One that nothing happened to."""
+        bill = self._bill(lambda one: one.status in OWING and not one.payments and not one.adjustments)[0]
+        billing.cancel(self.clinic, MANAGER, bill, "slip")
+
+    def book(self, day: date) -> None:
+        """For one of the days to come, or today."""
+        at = make.at(f"{self.chance.randint(9, 17):02d}:{15 * self.chance.randrange(4):02d}", day)
+        visit = appointments.draft(
+            self.clinic,
+            appointment_id=new_id(),
+            patient_id=self.chance.choice([self.world.asha.id, self.world.ben.id]),
+            practitioner_id=self.chance.choice(PRACTITIONERS),
+            service_id=self.chance.choice(SERVICES),
+            start=at + timedelta(days=self.chance.randint(0, 6)),
+            room_id=self.chance.choice([*ROOMS, None]),
+        )
+        self.visits.append(appointments.book(self.clinic, RECEPTION, visit).id)
+
+    def end_visit(self, _: date) -> None:
+        """Cancelled, moved or missed."""
+        visit = self.clinic.appointments.get(self.chance.choice(self.visits or [""]))
+        kind = self.chance.randrange(3)
+        if kind == 0:
+            appointments.cancel(self.clinic, RECEPTION, visit, CancelReason.PATIENT)
+        elif kind == 1:
+            start = visit.start + timedelta(days=self.chance.randint(1, 5))
+            appointments.move(self.clinic, RECEPTION, visit, start=start)
+        else:
+            appointments.mark_noshow(self.clinic, RECEPTION, visit)
+
+    def _bill(self, wanted: Callable[[Invoice], bool] = lambda one: True) -> tuple[Invoice, bool]:
+        """One that fits, when there is one, and whether to deal with its payer."""
+        some = [self.clinic.invoices.get(one) for one in self.chance.sample(self.bills, min(6, len(self.bills)))]
+        fitting = [one for one in some if wanted(one)] or some
+        if not fitting:
+            raise ClinicError("there is no bill yet")
+        return fitting[0], fitting[0].payer_id is not None and self.chance.random() < 0.6
+
+    def _line(self) -> LineItem:
+        price, quantity = self.chance.randint(0, 40_000), self.chance.randint(1, 3)
+        return make.line(
+            service_id=self.chance.choice(SERVICES),
+            quantity=quantity,
+            unit_price_minor=price,
+            discount_minor=self.chance.choice([0, 0, price * quantity // 3, price * quantity]),
+            tax_basis_points=self.chance.choice([0, 500, 1_800]),
+        )
+
+    def _amount(self, most: int) -> int:
+        return most if self.chance.random() < 0.5 else self.chance.randint(1, max(1, most))
+
+    def _method(self) -> PaymentMethod:
+        return self.chance.choice(list(PaymentMethod))
+
+
+# -- what is right, by hand ----------------------------------------------------------------------------------------
+
+CHARGING = {"issue", "cancel", "credit-note"}
+
+
+def _rows(past: Past, kind: str, as_of: date | None = None) -> list[Document]:
+    wanted = (kind, as_of if kind == VISITS else None)
+    if wanted not in past.rows:
+        make_rows = {CHARGES: _charges, PAYMENTS: _payments, BALANCES: _debts}.get(kind)
+        past.rows[wanted] = (
+            [row for entry in past.journal for row in make_rows(past, entry)]
+            if make_rows
+            else [row for document in past.visits for row in _visit(document, as_of)]
+        )
+    return past.rows[wanted]
+
+
+def _sum(entry: Document, book: str, **wanted: Any) -> int:
+    postings = (p for p in entry["postings"] if p["book"] == book)
+    return sum(p["amount_minor"] for p in postings if all(p.get(name) == value for name, value in wanted.items()))
+
+
+def _base(entry: Document) -> Document:
+    dims = {name: entry.get(name) or "" for name in ("practitioner_id", "location_id")}
+    return {"day": date.fromisoformat(entry["day"]), "event": entry["event"], **dims}
+
+
+def _charges(_: Past, entry: Document) -> list[Document]:
+    """A row per line; `payer_parts` says how much of the entry's total each payer owes."""
+    if entry["event"] not in CHARGING:
+        return []
+    made = []
+    for line in sorted({p["line"] for p in entry["postings"] if "line" in p}):
+        mine = [p for p in entry["postings"] if p.get("line") == line]
+        tax, discount = -_sum(entry, "tax", line=line), _sum(entry, "discount", line=line)
+        net = -_sum(entry, "revenue", line=line) - discount
+        made.append(
+            _base(entry)
+            | {
+                "service_id": mine[0]["service_id"],
+                "basis_points": max(p.get("basis_points", 0) for p in mine),
+                "quantity": sum(p.get("quantity", 0) for p in mine),
+                "discount_minor": discount,
+                "net_minor": net,
+                "tax_minor": tax,
+                "total_minor": net + tax,
+            }
+        )
+    return made
+
+
+def _billed_to(past: Past, wanted: Callable[[Document], bool], payers: frozenset[str]) -> int:
+    """What was billed to some payers: by line it is an allotment, over whole invoices it is in the ledger."""
+    total = 0
+    for entry in past.journal:
+        if entry["event"] in CHARGING and wanted(_base(entry)):
+            whole = -sum(_sum(entry, book) for book in ("revenue", "discount", "tax"))
+            theirs = {p["payer_id"] for p in entry["postings"] if p.get("payer_id")}
+            parts = {payer: _sum(entry, "receivable", payer_id=payer) for payer in theirs}
+            parts[""] = whole - sum(parts.values())
+            total += sum(amount for payer, amount in parts.items() if payer in payers)
+    return total
+
+
+def _payments(_: Past, entry: Document) -> list[Document]:
+    if entry["event"] not in {"payment", "refund", "deposit", "deposit-refund"}:
+        return []
+    money = next(p for p in entry["postings"] if p["book"] == "money")
+    payer = next((p["payer_id"] for p in entry["postings"] if p.get("payer_id")), "")
+    return [_base(entry) | {"method": money["method"], "payer_id": payer, "amount_minor": money["amount_minor"]}]
+
+
+def _debts(past: Past, entry: Document) -> list[Document]:
+    """What is owed more or less, by the invoice whose debt it is."""
+    made = []
+    for posting in entry["postings"]:
+        if posting["book"] == "receivable":
+            owner = past.owners[posting["invoice_id"]]
+            dims = {name: owner.get(name) or "" for name in ("practitioner_id", "location_id")}
+            payer = {"payer_id": posting.get("payer_id", ""), "due_minor": posting["amount_minor"]}
+            made.append(_base(entry) | dims | payer)
+    return made
+
+
+def _visit(document: Document, as_of: date | None) -> list[Document]:
+    """The visit as it was at the end of a day: the last thing that had happened to it by then."""
+    known = [e for e in document["events"] if as_of is None or _local(e["at"]) <= as_of]
+    if not known:
+        return []
+    start = known[-1]["start"].astimezone(make.ZONE)
+    dims = {"practitioner_id": document["practitioner_id"], "location_id": document.get("room_id") or ""}
+    what = {"service_id": document["service_id"], "status": known[-1]["status"], "hour": start.hour}
+    return [dims | what | {"day": start.date()}]
+
+
+def _local(instant: Any) -> date:
+    return clocks.local_day(instant, make.ZONE)
+
+
+def _fits(question: Question, kind: str) -> Callable[[Document], bool]:
+    """Whether a row is asked for. A selection that a kind of rows does not know has left its figures out before."""
+    last = [question.end_on, question.chosen_to, None if kind == VISITS else question.as_of]
+    first = [] if kind == BALANCES else [question.start_on, question.chosen_from]
+    chosen = {
+        "practitioner_id": question.practitioner_ids,
+        "service_id": question.service_ids,
+        "method": question.methods,
+        "payer_id": question.payer_ids,
+        "location_id": question.location_ids,
+        "hour": question.hours,
+    }
+
+    def fits(row: Document) -> bool:
+        if any(row["day"] < day for day in first if day) or any(row["day"] > day for day in last if day):
+            return False
+        if question.weekdays and row["day"].weekday() not in question.weekdays:
+            return False
+        return all(row[name] in values for name, values in chosen.items() if values and name in row)
+
+    return fits
+
+
+def _right(past: Past, measure: Measure, question: Question) -> int | None:
+    """What the ledger says; None where it says nothing by itself, as of the share of a line that a payer owes."""
+    fits = _fits(question, measure.facts)
+    if measure.facts == CHARGES and question.payer_ids:
+        if measure.adds != "total_minor" or question.service_ids:
+            return None
+        return _billed_to(past, fits, question.payer_ids)
+    rows = [row for row in _rows(past, measure.facts, question.as_of) if fits(row)]
+    state = "status" if measure.facts == VISITS else "event"
+    rows = [row for row in rows if not measure.statuses or row[state] in measure.statuses]
+    return sum(row[measure.adds] for row in rows) if measure.adds else len(rows)
+
+
+# -- what the reports say ------------------------------------------------------------------------------------------
+
+
+def _compare(past: Past, question: Question) -> int:
+    """All figures of all reports with the ledger and with each other; how many there were."""
+    said: dict[tuple[Any, ...], dict[str, int]] = defaultdict(dict)
+    rights: dict[tuple[Any, ...], int | None] = {}
+    asked = reports._Asked(past.clinic, question)  # as `answer` does, but all reports on one look at the facts
+    for name in found_reports.found():
+        answer = asked.answer(name)
+        for measure in answer.measures:
+            if measure.column in NO_SUMS:
+                continue
+            assert measure.unit in (Unit.MONEY, Unit.COUNT), f"{name}.{measure.column} is a sum or is in NO_SUMS"
+            basis = (measure.facts, measure.adds, measure.statuses, measure.known)
+            said[basis][name] = int(answer.frame[measure.column].sum())
+            if basis not in rights:
+                rights[basis] = _right(past, measure, question)
+    for basis, by_report in said.items():
+        assert len(set(by_report.values())) == 1, f"reports disagree on {basis}: {by_report}, asked {question}"
+        found = next(iter(by_report.values()))
+        assert rights[basis] in (None, found), (
+            f"{basis}: the ledger says {rights[basis]}, {by_report}, asked {question}"
+        )
+    return sum(map(len, said.values()))
+
+
+def _questions(chance: random.Random, how_many: int) -> Iterator[Question]:
+    days = [FIRST + timedelta(days=number) for number in range(-3, DAYS + 9)]
+    for _ in range(how_many):
+        start, end = sorted(chance.sample(days, 2))
+        yield Question(
+            start_on=chance.choice([None, start, start]),
+            end_on=chance.choice([None, end, end]),
+            grain=chance.choice(list(Grain)),
+            practitioner_ids=_some(chance, PRACTITIONERS, 0.3),
+            service_ids=_some(chance, SERVICES, 0.15),
+            methods=_some(chance, [method.value for method in PaymentMethod], 0.2),
+            payer_ids=_some(chance, ("", *PAYERS), 0.25),
+            location_ids=_some(chance, ("", *ROOMS), 0.25),
+            weekdays=frozenset(chance.sample(range(7), 3)) if chance.random() < 0.2 else frozenset(),
+            hours=frozenset(chance.sample(range(8, 19), 4)) if chance.random() < 0.1 else frozenset(),
+            chosen_from=start + timedelta(days=3) if chance.random() < 0.1 else None,
+            as_of=chance.choice(days) if chance.random() < 0.4 else None,
+        )
+
+
+def _some(chance: random.Random, values: Iterable[str], likely: float) -> frozenset[str]:
+    known = list(values)
+    return frozenset(chance.sample(known, chance.randint(1, len(known)))) if chance.random() < likely else frozenset()
+
+
+def test_everything_happened(past: Past) -> None:
+    """The past has every kind of event in it, in blocks and in the tail, and keeps all rules."""
+    events = Counter(entry["event"] for entry in past.journal)
+    assert len(events) == 11, events
+    marks = Counter(bool(entry.get("unfolded")) for entry in past.journal)
+    assert min(marks[True], marks[False]) > 10
+    assert {visit["status"] for visit in past.visits} >= {"booked", "cancelled", "noshow"}
+    assert check.run(past.clinic) == []
+
+
+def test_without_any_filter(past: Past) -> None:
+    """The whole past, in every grain."""
+    for grain in Grain:
+        assert _compare(past, Question(grain=grain)) > 20
+
+
+def test_with_any_filter(past: Past) -> None:
+    """Random days, practitioners, services, methods, payers, rooms, weekdays, hours, grains and as-of days."""
+    figures = [_compare(past, question) for question in _questions(random.Random(7), 70)]
+    assert sum(figures) > 700
+
+
+def test_as_of_every_day(past: Past) -> None:
+    """At the end of each day, and of the days before the first one and after the last one."""
+    for number in range(-1, DAYS + 2):
+        _compare(past, Question(as_of=FIRST + timedelta(days=number), grain=Grain.MONTH))
+
+
+def test_parts_make_the_whole(past: Past) -> None:
+    """Billed by payer and service, and collected by payer and method, over all of them."""
+    whole = reports.answer(past.clinic, MANAGER, Question(), "summary").frame.iloc[0]
+    billed = collected = owed = 0
+    for payer in ("", *PAYERS):
+        for service in SERVICES:
+            part = Question(payer_ids=frozenset({payer}), service_ids=frozenset({service}))
+            billed += int(reports.answer(past.clinic, MANAGER, part, "revenue_by_service").frame["billed_minor"].sum())
+        figures = reports.answer(past.clinic, MANAGER, Question(payer_ids=frozenset({payer})), "summary").frame.iloc[0]
+        collected, owed = collected + int(figures["collected_minor"]), owed + int(figures["outstanding_minor"])
+    assert (billed, collected, owed) == (whole["billed_minor"], whole["collected_minor"], whole["outstanding_minor"])
+
+
+def test_rows_behind_figures_add_up(past: Past) -> None:
+    """The rows that a click on a figure opens, of every report and of the value of every bar."""
+    chance = random.Random(5)
+    for question in [Question(grain=Grain.MONTH), *_questions(chance, 8)]:
+        for name in found_reports.found():
+            answer = reports.answer(past.clinic, MANAGER, question, name)
+            for measure in answer.measures:
+                if measure.unit is Unit.SHARE or measure.column in NO_SUMS:
+                    continue
+                values = [None, *(answer.frame[answer.key] if answer.key else ())]
+                value = chance.choice(values)
+                rows = reports.rows(past.clinic, MANAGER, question, Figure(name, measure.column, value))
+                bars = answer.frame if value is None else answer.frame[answer.frame[answer.key] == value]
+                assert rows.total == int(bars[measure.column].sum()), (name, measure.column, value, question)
+
+
+def test_what_is_owed_is_the_same_everywhere(past: Past) -> None:
+    """The invoices, the ageing, the list of what is owed on a day and the figure: with the payers', day by day."""
+    invoices = [Question(), *(Question(payer_ids=frozenset({payer})) for payer in ("", *PAYERS))]
+    for question in invoices:
+        for number in (0, 9, 24, 33, DAYS + 1):
+            day = FIRST + timedelta(days=number)
+            asked = replace(question, end_on=day)
+            right = _right(past, Measure(column="x", label="x", facts=BALANCES, adds="due_minor"), asked)
+            assert int(reports.owed_on(past.clinic, asked, day)["due_minor"].sum()) == right
+            assert receivables.of(past.clinic, MANAGER, asked).total_minor == right
+    kept = [past.clinic.invoices.get(invoice_id) for invoice_id in past.owners]
+    whole = reports.answer(past.clinic, MANAGER, Question(), "summary").frame.iloc[0]
+    assert sum(one.due_minor for one in kept) == whole["outstanding_minor"]
+
+
+def test_the_ledger_adds_up_to_nothing(past: Past) -> None:
+    """Over all books together, and what was charged is paid, held, lost or owed."""
+    sums: Counter[str] = Counter()
+    for entry in past.journal:
+        for posting in entry["postings"]:
+            sums[posting["book"]] += posting["amount_minor"]
+    payments = facts.payments(past.clinic, MANAGER)
+    charges = facts.charges(past.clinic, MANAGER)
+
+    assert sum(sums.values()) == 0
+    assert charges["total_minor"].sum() == -(sums["revenue"] + sums["discount"] + sums["tax"])
+    assert payments["amount_minor"].sum() == sums["money"]
+    assert payments["credit_minor"].sum() == -sums["credit"]
+    assert payments["written_off_minor"].sum() == sums["write-off"]
+    assert charges["total_minor"].sum() - payments["settled_minor"].sum() == sums["receivable"]
+    moved = payments["amount_minor"] + payments["written_off_minor"]
+    assert (moved == payments["settled_minor"] + payments["credit_minor"]).groupby(payments["entry_id"]).size().all()
+    by_entry = payments.groupby("entry_id", observed=True)[
+        ["amount_minor", "written_off_minor", "settled_minor", "credit_minor"]
+    ].sum()
+    assert (
+        by_entry["amount_minor"] + by_entry["written_off_minor"] == by_entry["settled_minor"] + by_entry["credit_minor"]
+    ).all()
