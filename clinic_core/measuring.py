@@ -72,7 +72,9 @@ def _measured(clinic: Clinic, plan: Plan) -> dict[str, Any]:
         ways = [driver.Plan(url=url, password=demo.PASSWORD, query=query) for query in driver.questions()]
         warm = [asyncio.run(driver.opening(way)).milliseconds for way in ways]
         drive = driver.Plan(url=url, password=demo.PASSWORD, clicks=plan.clicks, seed=plan.seed)
+        worked_s = _cpu_seconds(pid)
         clicks = asyncio.run(driver.clicking(drive))
+        worked_s = _cpu_seconds(pid) - worked_s
         rss_mb, peak_mb = _memory_mb(pid, "VmRSS"), _memory_mb(pid, "VmHWM")
         month = _month_with_most(clinic)
         rebuilt_s = _seconds(lambda: _rebuild(clinic, month))
@@ -86,6 +88,7 @@ def _measured(clinic: Clinic, plan: Plan) -> dict[str, Any]:
         "open_warm_all_ms": [round(each, 1) for each in warm],
         "click_p95_ms": clicks["p95"],
         "click_ms": clicks,
+        "click_processor_ms": round(worked_s * 1000 / max(plan.clicks, 1), 1),
         "rebuild_month_ms": round(rebuilt_s * 1000, 1),
         "fold_change_ms": round(changed_s * 1000, 1),
         "open_after_fold_ms": round(after, 1),

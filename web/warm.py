@@ -85,6 +85,6 @@ def _reach_the_database() -> None:
     """Open the first connections and read the facts; where the database is not up yet, the first visitor does it."""
     try:
         process.clinic().directory()
-        facts.snapshot(process.clinic())
+        facts.prepare(process.clinic())
     except Unavailable:
         _log.warning("the database does not answer yet")

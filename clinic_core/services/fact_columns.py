@@ -73,6 +73,11 @@ class Fact:
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
+    def prepare(self) -> None:
+        """Make the cells of all levels."""
+        for level in LEVELS[self.kind]:
+            self._all_cells(level)
+
     def totals(self, by: Sequence[str], sums: Sequence[str], narrow: Narrow, grain: Grain) -> pd.DataFrame:
         """The sums and the count of rows per combination of columns that occurs.
 

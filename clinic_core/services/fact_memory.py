@@ -42,6 +42,11 @@ class Snapshot:
         """One of the three by its name."""
         return {CHARGES: self.charges, PAYMENTS: self.payments, VISITS: self.visits}[kind]
 
+    def prepare(self) -> None:
+        """Add everything up by month now instead of when it is first asked for."""
+        for fact in (self.charges, self.payments, self.visits):
+            fact.prepare()
+
 
 def snapshot(clinic: Clinic) -> Snapshot:
     """All facts as of now, for services that have asked access already."""

@@ -39,7 +39,7 @@ from clinic_core.services.fact_columns import Narrow
 from clinic_core.services.fact_memory import JOURNAL, SOURCES, Snapshot, block_id_of, month_tables, snapshot, source
 from clinic_core.services.fact_tables import CHARGES, PAYMENTS, SHAPE, VISITS, Tables
 
-__all__ = ["Snapshot", "charges", "fold", "payments", "rebuild", "rebuild_month", "snapshot", "visits"]
+__all__ = ["Snapshot", "charges", "fold", "payments", "prepare", "rebuild", "rebuild_month", "snapshot", "visits"]
 
 _FEW: Final = 400  # documents of a month that are folded one by one; of more the whole month is read
 
@@ -74,6 +74,11 @@ def rebuild_month(clinic: Clinic, block_id: str) -> None:
     """Make one block of its documents; it is not given up when somebody else wrote it meanwhile."""
     while not _rebuild(clinic, block_id):
         continue
+
+
+def prepare(clinic: Clinic) -> None:
+    """Read all facts and add them up by month, before the first visitor asks."""
+    snapshot(clinic).prepare()
 
 
 def charges(

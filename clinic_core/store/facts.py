@@ -47,7 +47,7 @@ class Source(Generic[T]):
         return sorted(pairs, key=lambda pair: pair[0].id)
 
     def of_month(self, month: str) -> list[T]:
-        """All records of a month, "YYYY-MM", whole: leaving fields out takes the embedded server three times as long."""
+        """All records of a month, "YYYY-MM"; whole, because leaving fields out costs the embedded server more time."""
         with reaching():
             found = self._collection.find({"month": month})
             return [from_document(self._kind, document) for document in found]

@@ -74,6 +74,10 @@ NOBODY_ASKS = {
     "appointments.next_free",  # names nobody
     "appointments.release_past",
     "backfill.run",
+    "report_files.label_of",  # words
+    "report_files.names_of",
+    "reports.owed_on",  # for services that have asked
+    "reports.rows_asked",
     "billing.may_cancel",
     "billing.require_posted",  # what follows these asks
     "ledger.current",
@@ -87,15 +91,19 @@ NOBODY_ASKS = {
     "demo.is_empty",
     "demo.is_loaded",
     "demo.load",
-    "facts.between",
     "facts.fold",
+    "facts.prepare",
     "facts.rebuild",
+    "facts.rebuild_month",
     "imports.plan",
     "jobs.beat",
     "jobs.health",
     "jobs.record",
     "patients.patient_number",
     "planning.train",
+    "reports.for_export",  # what follows a question that was allowed
+    "reports.selected",
+    "reports.shifted",
     "reports.titles",
     "sessions.check",
     "sessions.check_cookie",
@@ -112,8 +120,11 @@ PARTS = {
     "charging",
     "check_ledger",
     "check_packages",
+    "fact_columns",
     "fact_memory",
+    "fact_parts",
     "fact_tables",
+    "fact_words",
     "fees",
     "free_times",
     "import_files",
