@@ -75,7 +75,10 @@ def _count(clinic: Clinic, actor: Actor, username: str, key: str) -> None:
         sending = st.button(
             "Send the count", type="primary", icon=":material/send:", shortcut="Ctrl+Enter", disabled=wrong
         )
-        st.button("Not yet", on_click=_stop, help="What you counted stays here until you come back.")
+        leaving = st.button("Not yet", help="What you counted stays here until you come back.")
+    if leaving:
+        _stop()
+        st.rerun()
     if sending:
         _send(
             clinic,

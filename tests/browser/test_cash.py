@@ -102,11 +102,12 @@ def _open(desk: Page, amount: str) -> None:
     _go(desk, "Cash")
     desk.get_by_label("Float from the safe in INR").fill(amount)
     desk.get_by_role("button", name="Open my till").click()
-    expect(desk.get_by_text("My till is open")).to_be_visible()
+    expect(desk.get_by_text("My till is open", exact=True)).to_be_visible()
 
 
 def _take_cash(desk: Page, number: str, amount: str) -> None:
     _go(desk, "Billing")
+    settled(desk)
     if desk.get_by_role("button", name="All bills").is_visible():
         desk.get_by_role("button", name="All bills").click()
     desk.get_by_role("button", name=re.compile(f"^Take payment: .*{number}")).click()
@@ -123,6 +124,14 @@ def _count_short(desk: Page) -> None:
     first = desk.get_by_label("₹500", exact=True)
     expect(first).to_be_focused()
     expect(desk.get_by_text("2,500")).to_have_count(0)
+    desk.keyboard.type("3")
+    desk.get_by_role("button", name="Not yet").click()
+    expect(desk.get_by_text("My till is open", exact=True)).to_be_visible()
+    settled(desk)
+    desk.keyboard.press("k")
+    expect(first).to_have_value("3")
+    expect(first).to_be_focused()
+    desk.keyboard.press("Control+a")
     for pieces in ("4", "2", "0", "1", "1"):  # 500, 200, 100, 50, 20
         desk.keyboard.type(pieces)
         desk.keyboard.press("Tab")
