@@ -6,6 +6,7 @@ A figure is made once for an answer and shared by everybody who sees that answer
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,7 +42,9 @@ _GRID: Final = "rgba(128, 148, 145, 0.25)"
 _FAINT: Final = "rgba(0, 0, 0, 0)"
 _TICKS: Final = 5
 _HEADROOM: Final = 0.03
+_ROOM_FOR_TEXT: Final = 0.12
 _FAINT_OPACITY: Final = 0.3
+_MANY_DIGITS: Final = re.compile(r"\d{5}")
 _COMPARED: Final = "#64748b"
 _MOST_TEXTS: Final = 400  # figures that are written out for the mouse in the clinic's way; above, plotly writes them
 _ROW_PIXELS: Final = 40
@@ -263,7 +266,9 @@ def _trace(
         line = {"color": colour, "width": 2}
         return go.Scatter(x=places, y=values, mode="lines+markers", line=line, marker={"size": 7}, **shared)
     if answer.chart is Chart.RANKED:
-        return go.Bar(x=values, y=places, orientation="h", marker={"color": colour}, **shared)
+        texts = [_mark(value, measure, organization) if value is not None else "" for value in values]
+        beside = {"text": texts, "textposition": "outside", "textfont": {"size": 10}, "cliponaxis": False}
+        return go.Bar(x=values, y=places, orientation="h", marker={"color": colour}, **beside, **shared)
     return go.Bar(x=places, y=values, marker={"color": colour}, **shared)
 
 
@@ -292,7 +297,7 @@ def _layout(answer: Answer, measures: Sequence[Measure], organization: Organizat
     return {
         "template": None,
         "height": max(_LOWEST, 70 + _ROW_PIXELS * len(answer.frame)) if lying else _HEIGHT,
-        "margin": {"l": 8, "r": 28 if lying else 8, "t": 36 if several else 8, "b": 8},
+        "margin": {"l": 8, "r": 52 if lying else 8, "t": 36 if several else 8, "b": 8},
         "barmode": "stack" if answer.chart is Chart.STACKED else "group",
         "bargap": 0.3,
         "legend": _LEGEND,
@@ -339,6 +344,7 @@ def _scale(answer: Answer, measures: Sequence[Measure], organization: Organizati
         earlier = extras.before.frame[measures[0].column]
         low, high = min(low, float(earlier.min())), max(high, float(earlier.max()))
     high = max(high, float(extras.target_minor))
+    below = _ROOM_FOR_TEXT if answer.chart is Chart.RANKED and low < 0 else 0.0
     marks = nice_marks(low / scale, high / scale, whole=kind is None or kind.unit is Unit.COUNT)
     return {
         "showgrid": True,
@@ -348,7 +354,7 @@ def _scale(answer: Answer, measures: Sequence[Measure], organization: Organizati
         "automargin": True,
         "tickvals": marks,
         "ticktext": [_mark(mark, kind, organization) for mark in marks],
-        "range": [marks[0], marks[-1] + _HEADROOM * (marks[-1] - marks[0])],
+        "range": [marks[0] - below * (marks[-1] - marks[0]), marks[-1] + _HEADROOM * (marks[-1] - marks[0])],
     }
 
 
@@ -378,7 +384,11 @@ def _compact(value: float, currency: str | None, organization: Organization) -> 
         locale = Locale.parse("en")
     if currency is None:
         return format_compact_decimal(value, locale=locale, fraction_digits=2)
-    return format_compact_currency(value, currency, locale=locale, fraction_digits=2)
+    short = format_compact_currency(value, currency, locale=locale, fraction_digits=2)
+    if not _MANY_DIGITS.search(short):
+        return short
+    pattern = locale.currency_formats["standard"]  # some languages have no short form below a million
+    return str(pattern.apply(value, locale, currency=currency, currency_digits=False, force_frac=(0, 0)))
 
 
 def _short(labels: Sequence[str]) -> list[str]:
