@@ -57,7 +57,8 @@ def build(
     Returns:
         One row: the columns of MEASURES; `noshow_rate` is NaN when nobody was due.
     """
-    seen, missed = (int(visits.loc[visits["status"].isin(statuses), COUNT].sum()) for statuses in (SEEN, MISSED))
+    counted = visits[COUNT].to_numpy()
+    seen, missed = (int(counted[visits["status"].isin(statuses).to_numpy()].sum()) for statuses in (SEEN, MISSED))
     owed = charges_so_far["total_minor"].sum() - payments_so_far["settled_minor"].sum()
     figures = {
         "billed_minor": charges["total_minor"].sum(),

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clinic_core.reports import balances
-from clinic_core.reports.measures import COUNT, HOUR, WEEKDAY
+from clinic_core.reports.measures import COUNT, HOUR, WEEKDAY, table_of
 from clinic_core.reports.periods import PERIOD, Grain, period_of
 from clinic_core.services.fact_parts import (
     LEVELS,
@@ -93,7 +93,7 @@ class Fact:
         sizes = [self._size(name, periods) for name in by]
         found = _grouped([chunk.keyed(by, sizes, periods) for chunk in chunks], sums, sizes)
         keys = {name: self._values(name, codes, periods) for name, codes in zip(by, found.codes, strict=True)}
-        return pd.DataFrame({**keys, **found.sums}, copy=False)
+        return table_of({**keys, **found.sums})
 
     def frame(self, narrow: Narrow | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The rows in order of months: numbers, `day` as datetime64[s], texts as categories, `label` as text."""

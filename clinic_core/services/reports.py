@@ -348,7 +348,8 @@ class _Asked:
 
     def _built(self, report: reports.Report, measures: tuple[Measure, ...]) -> pd.DataFrame:
         frame = report.build(*(self._facts(facts, report) for facts in report.FACTS))
-        return frame[[*filter(None, [report.KEY]), *(measure.column for measure in measures)]]
+        wanted = [*filter(None, [report.KEY]), *(measure.column for measure in measures)]
+        return frame if frame.columns.tolist() == wanted else frame[wanted]
 
     def _facts(self, wanted: str, report: reports.Report) -> pd.DataFrame:
         """One kind of facts that are asked for: sums and counts by a report's key, or rows."""
@@ -459,7 +460,10 @@ def _every_period(frame: pd.DataFrame, grain: Grain, measures: tuple[Measure, ..
     """Periods without anything between the first and the last, too; their sums and counts are 0."""
     if frame.empty:
         return frame
-    spread = frame.set_index(PERIOD).reindex(every_period(frame[PERIOD].min(), frame[PERIOD].max(), grain))
+    every = every_period(frame[PERIOD].iloc[0], frame[PERIOD].iloc[-1], grain)
+    if len(every) == len(frame):
+        return frame
+    spread = frame.set_index(PERIOD).reindex(every)
     whole = [m.column for m in measures if m.unit in (Unit.MONEY, Unit.COUNT)]
     spread[whole] = spread[whole].fillna(0).astype("int64")
     return spread.rename_axis(PERIOD).reset_index()
