@@ -36,7 +36,7 @@ from clinic_core.services.fact_tables import CHARGES, PAYMENTS, VISITS, entry_id
 from clinic_core.services.fact_words import CODED, RATE, Codes, Ids, Ints, Vocabulary
 from clinic_core.services.recent import Recent
 
-__all__ = ["COUNT", "FRAMES", "STATE", "Fact", "Narrow", "owed"]
+__all__ = ["COUNT", "FRAMES", "STATE", "Fact", "Narrow", "owed", "owed_by_payer"]
 
 STATE: Final[Mapping[str, str]] = {CHARGES: "event", PAYMENTS: "event", VISITS: "status"}
 _DENSE: Final = 2**21  # groups that are counted without sorting
@@ -116,11 +116,11 @@ class Fact:
                 shown += len(found[-1][0])
         return self._frame(found, FRAMES[self.kind], plain=True), count, total if adds else count
 
-    def by_document(self, column: str, narrow: Narrow) -> Ints:
-        """The sum of a column per invoice, by the invoice's code."""
-        size = len(self.vocabulary["document_id"])
+    def by_debt(self, column: str, narrow: Narrow, payers: int) -> Ints:
+        """The sum of a column per invoice and payer, by the invoice's code times `payers` and the payer's code."""
+        size = len(self.vocabulary["document_id"]) * payers
         stack = self._rows(*self._places(narrow), narrow)
-        return added_up(stack["document_id"], stack[column], size)
+        return added_up(stack["document_id"].astype(np.int64) * payers + stack["payer_id"], stack[column], size)
 
     def of_documents(self, wanted: Ints, narrow: Narrow, columns: Sequence[str]) -> pd.DataFrame:
         """The rows of some invoices, told by a mask over their codes."""
@@ -264,12 +264,30 @@ class Fact:
 
 def owed(charges: Fact, payments: Fact, narrow: Narrow) -> pd.DataFrame:
     """What is still owed for each invoice that is not even; see `reports.balances`."""
-    due, settled = charges.by_document("total_minor", narrow), payments.by_document("settled_minor", narrow)
+    return balances.of(*_of_uneven(charges, payments, narrow, by_payer=False))
+
+
+def owed_by_payer(charges: Fact, payments: Fact, narrow: Narrow) -> pd.DataFrame:
+    """The same of each invoice and who owes it, with `payer_id` as text ("": the patient)."""
+    billed, settled = _of_uneven(charges, payments, narrow, by_payer=True)
+    payers = [(frame, frame["payer_id"].astype("str")) for frame in (billed, settled)]
+    found = sorted({payer for _, column in payers for payer in column.unique()})
+    parts = [
+        balances.of(*(frame[column == payer] for frame, column in payers)).assign(payer_id=payer) for payer in found
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else balances.of(billed, settled).assign(payer_id="")
+
+
+def _of_uneven(charges: Fact, payments: Fact, narrow: Narrow, *, by_payer: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The charges and settlements of invoices that are not even, so that few are looked at one by one."""
+    payers = len(charges.vocabulary["payer_id"])
+    due, settled = charges.by_debt("total_minor", narrow, payers), payments.by_debt("settled_minor", narrow, payers)
     size = max(len(due), len(settled))
-    uneven = np.pad(due, (0, size - len(due))) != np.pad(settled, (0, size - len(settled)))
+    left = (np.pad(due, (0, size - len(due))) - np.pad(settled, (0, size - len(settled)))).reshape(-1, payers)
+    uneven = (left != 0).any(axis=1) if by_payer else left.sum(axis=1) != 0
     uneven[0] = False  # deposits, which are for no invoice yet
-    columns = [*balances.INVOICE]
-    return balances.of(
+    columns = [*balances.INVOICE, *(["payer_id"] if by_payer else [])]
+    return (
         charges.of_documents(uneven, narrow, [*columns, "total_minor"]),
         payments.of_documents(uneven, narrow, [*columns, "settled_minor"]),
     )

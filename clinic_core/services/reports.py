@@ -39,7 +39,7 @@ from clinic_core.reports.measures import (
     Unit,
 )
 from clinic_core.reports.periods import PERIOD, Grain, every_period, last_day, period_of
-from clinic_core.services.fact_columns import STATE, Fact, Narrow, owed
+from clinic_core.services.fact_columns import STATE, Fact, Narrow, owed, owed_by_payer
 from clinic_core.services.facts import Snapshot, snapshot
 from clinic_core.services.recent import Recent
 
@@ -260,23 +260,14 @@ def owed_on(clinic: Clinic, question: Question, day: date) -> pd.DataFrame:
         `document_id`, `label`, `patient_id`, `practitioner_id`, `day` (of issue), `due_minor`, `payer_id` ("": the
         patient).
     """
-    payers = sorted(question.payer_ids) or ["", *clinic.directory().payers]
-    facts, parts = snapshot(clinic), []
-    for payer in payers:
-        narrowed = replace(
-            question,
-            start_on=None,
-            chosen_from=None,
-            chosen_to=None,
-            end_on=day,
-            payer_ids=frozenset({payer}),
-            service_ids=frozenset(),
-            methods=frozenset(),
-            weekdays=frozenset(),
-            hours=frozenset(),
-        )
-        parts.append(_Asked(clinic, narrowed, facts).owed().assign(payer_id=payer))
-    return pd.concat(parts, ignore_index=True)
+    asked = Question(
+        end_on=day,
+        as_of=question.as_of,
+        practitioner_ids=question.practitioner_ids,
+        payer_ids=question.payer_ids,
+        location_ids=question.location_ids,
+    )
+    return _Asked(clinic, asked).owed()
 
 
 def export_rows(clinic: Clinic, actor: Actor, question: Question, figure: Figure) -> bytes:
@@ -325,8 +316,8 @@ class _Asked:
         return self._fact(kind).frame(self._narrow(kind), columns)
 
     def owed(self) -> pd.DataFrame:
-        """What each invoice is owed."""
-        return owed(self._fact(CHARGES), self._fact(PAYMENTS), self._narrow(BALANCES))
+        """What each invoice is owed, by whom."""
+        return owed_by_payer(self._fact(CHARGES), self._fact(PAYMENTS), self._narrow(BALANCES))
 
     def _computed(self, name: str) -> Answer:
         report, question = _report(name), self._question
