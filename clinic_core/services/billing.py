@@ -278,10 +278,10 @@ def take_payment(
         cash_of=actor.username if wanted.method is PaymentMethod.CASH else "",
     )
     after = posted.invoices[invoice.id]
-    if posted.again:
-        billing.paid_before(after, wanted)
-        return after
-    _record(clinic, actor, "payment.take", after, amount_minor=str(amount_minor), method=wanted.method.value)
+    if posted.again and not billing.paid_before(after, wanted):
+        raise Conflict("This form was sent already, with something else. Reload the page and look before you go on.")
+    detail = {"amount_minor": str(amount_minor), "method": wanted.method.value}
+    _record(clinic, actor, "payment.take", after, once=posted.entry.id, **detail)
     return after
 
 
@@ -457,6 +457,6 @@ def _seen(clinic: Clinic, actor: Actor, invoice: Invoice) -> Invoice:
     return invoice
 
 
-def _record(clinic: Clinic, actor: Actor, action: str, invoice: Invoice, **detail: str) -> None:
+def _record(clinic: Clinic, actor: Actor, action: str, invoice: Invoice, *, once: str = "", **detail: str) -> None:
     number = {"number": invoice.label} if invoice.number else {}
-    clinic.audit.record(actor, action, invoice.id, patient_id=invoice.patient_id, **number, **detail)
+    clinic.audit.record(actor, action, invoice.id, patient_id=invoice.patient_id, once=once, **number, **detail)

@@ -7,18 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access, billing, settling
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, PaymentMethod
-from clinic_core.domain.journal import Entry, credit_account, invoice_account
+from clinic_core.domain.journal import Entry, Event, credit_account, invoice_account
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import Conflict, InvalidInput
 from clinic_core.services import ledger
 from clinic_core.services.billing import require_posted
 from clinic_core.services.ledger import Books, Posted
 from clinic_core.services.tills import heading_of
+
+_EVENTS: Final = {
+    "payment.refund": Event.REFUND,
+    "payment.transfer": Event.TRANSFER,
+    "invoice.credit": Event.CREDIT_NOTE,
+    "invoice.write_off": Event.WRITE_OFF,
+    "invoice.assign": Event.ASSIGN,
+    "account.apply": Event.APPLY_CREDIT,
+    "account.deposit": Event.DEPOSIT,
+    "account.refund": Event.DEPOSIT_REFUND,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,10 +247,9 @@ def _moved(
         lambda books: replace(make(books), heading=heading),
         cash_of=_cash_of(actor, method),
     )
-    _require_same(posted, amount_minor)
-    if not posted.again:
-        detail = {"amount_minor": str(amount_minor), "method": method.value}
-        clinic.audit.record(actor, action, posted.entry.id, patient_id=patient_id, **detail)
+    _require_same(posted, action, amount_minor)
+    entry, detail = posted.entry.id, {"amount_minor": str(amount_minor), "method": method.value}
+    clinic.audit.record(actor, action, entry, patient_id=patient_id, once=entry, **detail)
     return _account(clinic, patient_id)
 
 
@@ -256,18 +267,17 @@ def _post(
 
 def _done(clinic: Clinic, actor: Actor, action: str, posted: Posted, amount_minor: int) -> Invoice:
     after = posted.invoices[posted.entry.invoice_id or ""]
-    _require_same(posted, amount_minor)
-    if not posted.again:
-        detail = {"number": after.label, "amount_minor": str(amount_minor), "entry": posted.entry.id}
-        clinic.audit.record(actor, action, after.id, patient_id=after.patient_id, **detail)
+    _require_same(posted, action, amount_minor)
+    detail = {"number": after.label, "amount_minor": str(amount_minor), "entry": posted.entry.id}
+    clinic.audit.record(actor, action, after.id, patient_id=after.patient_id, once=posted.entry.id, **detail)
     return after
 
 
-def _require_same(posted: Posted, amount_minor: int) -> None:
-    """Raise Conflict when the key was used before, for another amount."""
+def _require_same(posted: Posted, action: str, amount_minor: int) -> None:
+    """Raise Conflict when the key was used before, for something else or another amount."""
     debits = sum(p.amount_minor for p in posted.entry.postings if p.amount_minor > 0)
-    if posted.again and debits != amount_minor:
-        raise Conflict("This form was sent already, with another amount. Reload the page and look before you go on.")
+    if posted.again and (posted.entry.event, debits) != (_EVENTS[action], amount_minor):
+        raise Conflict("This form was sent already, with something else. Reload the page and look before you go on.")
 
 
 def _stamp(clinic: Clinic, actor: Actor, key: str, reason: str = "", reference: str = "") -> Stamp:

@@ -25,10 +25,10 @@ from tests.web import rig
 from ui import navigation
 
 MENUS = {
-    Role.RECEPTIONIST: ["today", "appointments", "patients", "billing", "cash"],
+    Role.RECEPTIONIST: ["today", "appointments", "patients", "billing", "cash", "planning"],
     Role.DOCTOR: ["today", "patients", "visit"],
-    Role.MANAGER: ["today", "appointments", "patients", "billing", "cash", "reports", "settings"],
-    Role.ADMIN: ["reports", "settings", "users", "audit"],
+    Role.MANAGER: ["today", "appointments", "patients", "billing", "cash", "reports", "planning", "settings"],
+    Role.ADMIN: ["reports", "planning", "settings", "users", "audit"],
 }
 
 
