@@ -130,10 +130,11 @@ class Ids:
         return kept
 
     def _numbered(self, texts: pa.Array, *, grow: bool) -> Ints:
-        plain = pc.equal(pc.binary_length(texts), _HEX).to_numpy(zero_copy_only=False)
-        halves = _halves_of(texts.filter(pa.array(plain)))
-        if halves is None:
-            plain[:] = False
+        plain = pc.equal(pc.binary_length(texts), _HEX).to_numpy(zero_copy_only=False).copy()
+        halves = _halves_of(texts.filter(pa.array(plain)).to_pylist())
+        if halves is None:  # one of them only looks like an id of ours
+            plain = np.array([_halves_of([text]) is not None for text in texts.to_pylist()], bool)
+            halves = _halves_of(texts.filter(pa.array(plain)).to_pylist())
         codes = np.full(len(texts), -1, np.int32)
         odd = np.flatnonzero(~plain)
         codes[odd] = [self._odd_code(text, grow=grow) for text in texts.take(pa.array(odd)).to_pylist()]
@@ -210,11 +211,12 @@ class Vocabulary:
         return self._ids[known] if known in self._ids else self._words[known]
 
 
-def _halves_of(texts: pa.Array) -> Ints | None:
+def _halves_of(texts: list[str]) -> Ints | None:
     """Ids of 32 digits as two numbers each; None when one of them is not hexadecimal in small letters."""
-    joined = "".join(texts.to_pylist())
+    joined = "".join(texts)
     try:
         raw = bytes.fromhex(joined)
     except ValueError:
         return None
-    return np.frombuffer(raw, ">u8").reshape(-1, 2).astype(np.uint64) if raw.hex() == joined else None
+    whole = raw.hex() == joined and len(raw) * 2 == len(texts) * _HEX
+    return np.frombuffer(raw, ">u8").reshape(-1, 2).astype(np.uint64) if whole else None

@@ -21,7 +21,7 @@ from clinic_core.domain.ids import new_id
 from clinic_core.domain.journal import Entry
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import Forbidden
-from clinic_core.services import fact_memory, fact_tables, facts
+from clinic_core.services import billing, fact_memory, fact_tables, facts
 from tests import make
 
 APRIL = date(2026, 4, 7)
@@ -132,6 +132,43 @@ def test_a_payment_after_folding_is_in_the_frames_at_once(clinic):
     assert billed(clinic) == 50_000
     assert facts.fold(clinic) == 1
     assert collected(clinic) == 12_300
+
+
+def test_a_month_with_many_changes_is_read_whole(clinic, monkeypatch):
+    """It comes to the same."""
+    booked(clinic)
+    issued(clinic)
+    facts.fold(clinic)
+    monkeypatch.setattr(facts, "_FEW", 1)
+    issued(clinic)
+    issued(clinic, on=make.TUESDAY)
+    moved(clinic, booked(clinic, untimed=True), APRIL)
+
+    facts.fold(clinic)
+
+    assert (billed(clinic), billed(other(clinic))) == (150_000, 150_000)
+    assert days(clinic) == days(other(clinic)) == [make.MONDAY, APRIL]
+
+
+def test_folding_finishes_what_a_crash_left_in_the_ledger(world, reception, monkeypatch):
+    """A payment whose till died before the invoice knew of it: the fold tells the invoice, then takes the mark."""
+    clinic = world.clinic
+    draft = billing.new_draft(
+        clinic, reception, invoice_id=new_id(), patient_id=world.asha.id, practitioner_id=make.DR_A
+    )
+    draft = billing.set_lines(clinic, reception, draft, [make.line()])
+    invoice = billing.issue(clinic, reception, draft)
+    with dying_before(clinic.invoices, "advance"):
+        billing.take_payment(
+            clinic, reception, invoice, key="k", amount_minor=500, method=PaymentMethod.CASH, reference=""
+        )
+    assert clinic.invoices.get(invoice.id).paid_minor == 0
+
+    facts.fold(clinic)
+
+    assert clinic.invoices.get(invoice.id).paid_minor == 500
+    assert clinic.facts.journal.unfolded() == ()
+    assert collected(clinic) == 500
 
 
 def test_the_same_frames_are_given_out_while_nothing_changes(clinic):

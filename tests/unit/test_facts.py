@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,10 +20,10 @@ from clinic_core.domain.journal import Book, Entry, entry_id
 from clinic_core.domain.organization import TaxRounding, TaxRule
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import ClinicError
-from clinic_core.services import fact_tables
+from clinic_core.services import fact_tables, fact_words
 from clinic_core.services.fact_columns import Fact
-from clinic_core.services.fact_parts import parts_of
-from clinic_core.services.fact_words import Vocabulary
+from clinic_core.services.fact_parts import added_up, parts_of
+from clinic_core.services.fact_words import Ids, Vocabulary
 from tests import make
 
 S = AppointmentStatus
@@ -314,3 +316,38 @@ def test_an_entry_s_number_tells_its_id(day, number):
     """There and back."""
     known = entry_id(day, number)
     assert fact_tables.entry_id_of(fact_tables.entry_code(known)) == known
+
+
+ids = st.one_of(
+    st.uuids().map(lambda one: one.hex),
+    st.sampled_from(["", "patient-1", "A" * 32, "g" * 32, "é" * 16, "0" * 32, "0" * 31 + "1", " " * 32]),
+    st.integers(0, 40).map(lambda n: f"{7:016x}{n:016x}"),  # of the same first half
+    st.text(max_size=40).filter(lambda text: "\x00" not in text),
+)
+
+
+@given(st.lists(st.lists(ids, unique=True, max_size=30), max_size=6), st.integers(0, 5))
+def test_an_id_keeps_its_number_and_is_found_by_it(batches, few):
+    """Ids of 32 digits, others, and such that look alike, however they come and go into the sorted list."""
+    numbers, codes = Ids(), dict[str, int]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fact_words, "_FEW", few)
+        for batch in batches:
+            found = numbers.of(pa.array(batch, pa.string())).tolist()
+            for text, code in zip(batch, found, strict=True):
+                assert codes.setdefault(text, code) == code
+    every = np.array([0, *codes.values()], np.int32)
+    assert numbers.texts(every) == ["", *codes]
+    assert len(set(codes.values()) | {0}) == len({*codes, ""}) == len(numbers)
+    assert sorted(numbers.known(codes)) == sorted(codes.values())
+    assert numbers.known(["never seen", "f" * 32]) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-(2**62), 2**62)), max_size=6))
+def test_sums_are_exact_however_large_the_amounts(rows):
+    """Above 2^53 floats are not."""
+    keys, values = (np.array([row[i] for row in rows], np.int64) for i in (0, 1))
+    small = values >> 30
+    for amounts in (small, values >> 3):
+        expected = [sum(int(v) for k, v in zip(keys, amounts, strict=True) if k == key) for key in range(4)]
+        assert added_up(keys, amounts, 4).tolist() == expected
