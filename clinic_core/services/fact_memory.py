@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
@@ -25,8 +27,10 @@ APPOINTMENTS: Final = "appointments"
 SOURCES: Final = (JOURNAL, APPOINTMENTS)
 _TABLES: Final = {JOURNAL: (CHARGES, PAYMENTS), APPOINTMENTS: (VISITS,)}
 _LOOKS: Final = 4  # while somebody folds year after year; then the last look is good enough for a chart
-_DECODED_AT_ONCE: Final = 40  # blocks: many look up a text once, few take less memory meanwhile
+_AT_ONCE: Final = 24  # blocks: many look up a text once, few take less memory meanwhile
 _serials = count(1)
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,28 +187,44 @@ def _loaded(clinic: Clinic, known: _Blocks, generation: str, vocabulary: Vocabul
     stamps = {block_id: stamp for block_id, stamp in clinic.facts.stamps().items() if _source_of(block_id) in SOURCES}
     changed = [block_id for block_id, stamp in stamps.items() if known.stamps.get(block_id) != stamp]
     parts = {block_id: kept for block_id, kept in known.parts.items() if block_id in stamps}
-    for name in SOURCES:
-        mine = [block_id for block_id in changed if _source_of(block_id) == name]
-        for at in range(0, len(mine), _DECODED_AT_ONCE):
-            parts |= _decoded(clinic, name, mine[at : at + _DECODED_AT_ONCE], stamps, vocabulary)
+    wanted = [(name, [block_id for block_id in changed if _source_of(block_id) == name]) for name in SOURCES]
+    some = [(name, ids[at : at + _AT_ONCE]) for name, ids in wanted for at in range(0, len(ids), _AT_ONCE)]
+    with ThreadPoolExecutor(1, thread_name_prefix="facts") as pool:  # reads the next ones while these are looked up
+        for name, read in _one_ahead(pool, lambda batch: (batch[0], _read(clinic, *batch)), some):
+            stamps |= read.stamps
+            made = parts_of_months(read.tables, vocabulary)
+            for month in next(iter(made.values())):
+                parts[block_id_of(name, _month_text(month))] = {kind: found[month] for kind, found in made.items()}
     return _Blocks(generation, stamps, parts)
 
 
-def _decoded(
-    clinic: Clinic, name: str, block_ids: Sequence[str], stamps: dict[str, str], vocabulary: Vocabulary
-) -> dict[str, dict[str, Part]]:
-    """Some blocks of one source; notes their stamps."""
-    read: dict[str, dict[int, pa.Table]] = {kind: {} for kind in _TABLES[name]}
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """Blocks of one source as they are stored: their stamps by id, their tables by name and month."""
+
+    stamps: dict[str, str]
+    tables: dict[str, dict[int, pa.Table]]
+
+
+def _read(clinic: Clinic, name: str, block_ids: Sequence[str]) -> _Read:
+    read = _Read({}, {kind: {} for kind in _TABLES[name]})
     for block_id, block in clinic.facts.blocks(block_ids):
-        stamps[block_id] = block.stamp
+        read.stamps[block_id] = block.stamp
         tables = fact_tables.decode(block.tables) if block.shape == SHAPE else month_tables(clinic, block_id)
-        for kind, months in read.items():
+        for kind, months in read.tables.items():
             months[_month_of(block_id)] = tables[kind]
-    made = parts_of_months(read, vocabulary)
-    return {
-        block_id_of(name, _month_text(month)): {kind: found[month] for kind, found in made.items()}
-        for month in next(iter(made.values()))
-    }
+    return read
+
+
+def _one_ahead(pool: Executor, work: Callable[[A], B], given: Sequence[A]) -> Iterator[B]:
+    """What `work` makes of each, begun while the one before is still in use."""
+    ahead: deque[Future[B]] = deque()
+    for one in given:
+        ahead.append(pool.submit(work, one))
+        if len(ahead) > 1:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
 
 
 def _fact(kind: str, blocks: _Blocks, tail: _Tail, vocabulary: Vocabulary) -> Fact:

@@ -163,9 +163,10 @@ class Ids:
         """Give new numbers to what has none."""
         new = np.flatnonzero(codes < 0)
         _, first = np.unique(halves[new, 0], return_index=True)
-        for place in np.setdiff1d(np.arange(len(new)), first).tolist():  # two new ids with the same first half
-            codes[new[place]] = self._odd_code(texts[int(places[new[place]])].as_py(), grow=True)
-        new = new[np.sort(first)]
+        if len(first) < len(new):  # two new ids with the same first half
+            for place in np.setdiff1d(np.arange(len(new)), first).tolist():
+                codes[new[place]] = self._odd_code(texts[int(places[new[place]])].as_py(), grow=True)
+            new = new[np.sort(first)]
         if not len(new):
             return
         self._reserve(len(new))
