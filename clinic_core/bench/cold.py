@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import runpy
+from typing import Any
 
 if __name__ == "__main__":
-    importlib.import_module("web.warm")._reach_the_database = lambda: None
+    warm: Any = importlib.import_module("web.warm")
+    warm._reach_the_database = lambda: None
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
