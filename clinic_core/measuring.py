@@ -43,13 +43,20 @@ class Plan:
 
 def run(settings: Settings, plan: Plan) -> dict[str, Any]:
     """Make the data when it is missing, measure, and give what is printed."""
-    with open_database(settings) as url:
+    with _clinic(settings, bulk_load=True) as clinic:
+        loaded_s = _load(clinic, plan)
+    with _clinic(settings) as clinic:
+        facts.fold(clinic)
+        return {**_measured(clinic, plan), "load_s": loaded_s, "cores": os.cpu_count()}
+
+
+@contextmanager
+def _clinic(settings: Settings, *, bulk_load: bool = False) -> Iterator[Clinic]:
+    with open_database(settings, bulk_load=bulk_load) as url:
         clinic = open_clinic(replace(settings, database_url=url))
         try:
             create_indexes(clinic)
-            loaded_s = _load(clinic, plan)
-            facts.fold(clinic)
-            return {**_measured(clinic, plan), "load_s": loaded_s, "cores": os.cpu_count()}
+            yield clinic
         finally:
             clinic.close()
 
