@@ -8,7 +8,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from clinic_core.domain.journal import Balance
-from clinic_core.store.mongo import Document, Stored, from_document, reaching, stream, to_document
+from clinic_core.store.mongo import Document, IndexModel, Stored, from_document, reaching, stream, to_document
 
 
 class Balances:
@@ -18,7 +18,8 @@ class Balances:
         self._collection = database["balances"]
 
     def create_indexes(self) -> None:
-        """None beside the account, which is the id."""
+        """The kind of account: a range of ids would read the whole collection on the embedded server."""
+        self._collection.create_indexes([IndexModel("kind")])
 
     def get(self, account: str) -> Balance:
         """The balance of an account; nothing yet when there is none."""
@@ -35,17 +36,17 @@ class Balances:
     def of_kind(self, kind: str) -> list[Balance]:
         """All balances of one kind, ``till`` or ``credit``."""
         with reaching():
-            found = self._collection.find({"_id": {"$gte": f"{kind}:", "$lt": f"{kind};"}})
+            found = self._collection.find({"kind": kind})
             return [from_document(Balance, document) for document in found]
 
     def advance(self, before: Balance, after: Balance) -> None:
         """Replace `before` by `after`, unless somebody did it already."""
         with reaching():
             if before.seq:
-                self._collection.replace_one({"_id": before.id, "seq": before.seq}, to_document(after))
+                self._collection.replace_one({"_id": before.id, "seq": before.seq}, _document(after))
                 return
             try:
-                self._collection.insert_one(to_document(after))
+                self._collection.insert_one(_document(after))
             except DuplicateKeyError:
                 return  # another process wrote the first one; whoever comes next goes on from it
 
@@ -53,8 +54,12 @@ class Balances:
         """Save balances of a bulk load in place of what is there."""
         for balance in balances:
             with reaching():
-                self._collection.replace_one({"_id": balance.id}, to_document(balance), upsert=True)
+                self._collection.replace_one({"_id": balance.id}, _document(balance), upsert=True)
 
     def every(self) -> Iterator[Stored[Balance]]:
         """All of them, for checks."""
         return stream(self._collection, Balance, {})
+
+
+def _document(balance: Balance) -> Document:
+    return to_document(balance) | {"kind": balance.id.partition(":")[0]}

@@ -15,7 +15,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from clinic_core.errors import AlreadyExists
-from clinic_core.store import appointments, invoices, journal, patients
+from clinic_core.store import appointments, balances, invoices, journal, patients
 from clinic_core.store.mongo import CODEC, Document, Documents, insert_many, to_document, without
 
 _SIZE_BYTES: Final = 4
@@ -26,7 +26,7 @@ _DOCUMENTS: Final[Mapping[str, Callable[[Any], Document]]] = {
     "encounters": to_document,
     "invoices": invoices._document,
     "journal": journal._document,
-    "balances": to_document,
+    "balances": balances._document,
 }
 
 
