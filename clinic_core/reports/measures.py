@@ -125,6 +125,28 @@ def table_of(columns: Mapping[str, Any]) -> pd.DataFrame:
     return table
 
 
+BILLED: Final = Measure(column="billed_minor", label="Billed", facts=CHARGES, adds="total_minor")
+COLLECTED: Final = Measure(column="collected_minor", label="Collected", facts=PAYMENTS, adds="amount_minor")
+
+
+def billed_and_collected(charges: pd.DataFrame, payments: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Both per key, side by side and never added to each other.
+
+    Args:
+        charges: the key, `total_minor` (int64, the clinic's currency), one row per line billed or taken back.
+        payments: the key, `amount_minor`, one row per payment.
+
+    Returns:
+        One row per key with either, most billed first, periods oldest first: the key, `billed_minor`,
+        `collected_minor`.
+    """
+    billed, collected = sums(charges, key, "total_minor"), sums(payments, key, "amount_minor")
+    table = side_by_side(key, {"billed_minor": billed, "collected_minor": collected})
+    return (
+        table if key == PERIOD else table.sort_values("billed_minor", ascending=False, kind="stable", ignore_index=True)
+    )
+
+
 def share(part: pd.Series, whole: pd.Series) -> pd.Series:
     """`part / whole`, NaN where the whole is 0."""
     return part / whole.where(whole != 0)

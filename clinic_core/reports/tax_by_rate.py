@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from clinic_core.reports.measures import CHARGES, RATE, TAX_BASIS, Chart, Measure, side_by_side, sums
+from clinic_core.reports import tax
+from clinic_core.reports.measures import CHARGES, RATE, TAX_BASIS, Chart, side_by_side, sums
 
 TITLE = "Rates"
 BOARD = "Tax"
@@ -11,11 +12,7 @@ BASIS = TAX_BASIS
 KEY = RATE
 CHART = Chart.RANKED
 FACTS = (CHARGES,)
-MEASURES = (
-    Measure(column="tax_minor", label="Tax", facts=CHARGES, adds="tax_minor"),
-    Measure(column="net_minor", label="Net", facts=CHARGES, adds="net_minor"),
-    Measure(column="total_minor", label="With tax", facts=CHARGES, adds="total_minor"),
-)
+MEASURES = tax.MEASURES
 
 
 def build(charges: pd.DataFrame) -> pd.DataFrame:
