@@ -42,6 +42,10 @@ _GRID: Final = "rgba(128, 148, 145, 0.25)"
 _FAINT: Final = "rgba(0, 0, 0, 0)"
 _TICKS: Final = 5
 _HEADROOM: Final = 0.03
+_SELECTED_TEXT: Final = {  # without it plotly fails on a click into bars that have both texts and opacities
+    "selected": {"textfont": {"color": "#0d9488"}},
+    "unselected": {"textfont": {"color": "#94a3b8"}},
+}
 _ROOM_FOR_TEXT: Final = 0.12
 _FAINT_OPACITY: Final = 0.3
 _MANY_DIGITS: Final = re.compile(r"\d{5}")
@@ -268,6 +272,7 @@ def _trace(
     if answer.chart is Chart.RANKED:
         texts = [_mark(value, measure, organization) if value is not None else "" for value in values]
         beside = {"text": texts, "textposition": "outside", "textfont": {"size": 10}, "cliponaxis": False}
+        beside |= _SELECTED_TEXT
         return go.Bar(x=values, y=places, orientation="h", marker={"color": colour}, **beside, **shared)
     return go.Bar(x=places, y=values, marker={"color": colour}, **shared)
 
