@@ -10,7 +10,7 @@ from dataclasses import asdict
 from clinic_core.commands import clinic_for
 
 NAME = "check"
-HELP = "Verify every record: no overlaps, gapless numbers, right sums, no orphans. Exit status 1 if anything is wrong."
+HELP = "Verify every record: no overlaps, gapless numbers, balances as in the ledger. Exit status 1 if one is wrong."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
