@@ -6,6 +6,7 @@ Every report that there is takes part by itself; a figure that is no sum is name
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -63,7 +64,10 @@ class Past:
         return self.world.clinic
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+SEEDS = [int(seed) for seed in os.environ.get("RECONCILIATION_SEEDS", "2").split(",")]
+
+
+@pytest.fixture(scope="module", params=SEEDS)
 def past(server_url: str, request: pytest.FixtureRequest) -> Iterator[Past]:
     """Fifty days of every kind of event, some of them folded into blocks and the rest in the tail."""
     clock = make.Clock(make.at("08:00", FIRST))
