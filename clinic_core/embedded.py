@@ -24,6 +24,7 @@ WAIT_SECONDS: Final = 60
 _PAUSE_SECONDS: Final = 0.05
 _TRIES: Final = 3
 _CONFIG: Final = Path(__file__).with_name("embedded.toml")
+_BULK: Final = Path(__file__).with_name("bulk_load.toml")
 
 
 class Server:
@@ -32,7 +33,7 @@ class Server:
     def __init__(
         self, folder: DataFolder, *, port: int = 0, test_commands: bool = False, bulk_load: bool = False
     ) -> None:
-        """`bulk_load` keeps no log for change streams and transactions, which takes a quarter of each insert."""
+        """`bulk_load` keeps no log for change streams and waits for no disk: for what can be loaded again."""
         self.folder = folder
         self.port = port
         self._test_commands = test_commands
@@ -71,7 +72,8 @@ class Server:
         return answers(self.url, timeout_ms=timeout_ms)
 
     def _program(self) -> list[str]:
-        options = ["--config", str(_CONFIG), "--host", HOST, "--port", str(self.port), "--sync-on-commit"]
+        config, durable = (_BULK, []) if self._bulk_load else (_CONFIG, ["--sync-on-commit"])
+        options = ["--config", str(config), "--host", HOST, "--port", str(self.port), *durable]
         options += ["--storage-path", str(self.folder.database), "--log-level", "WARNING"]
         options += ["--enable-test-commands"] if self._test_commands else []
         options += ["--standalone"] if self._bulk_load else []
