@@ -24,19 +24,20 @@ WAIT_SECONDS: Final = 60
 _PAUSE_SECONDS: Final = 0.05
 _TRIES: Final = 3
 _CONFIG: Final = Path(__file__).with_name("embedded.toml")
-_BULK: Final = Path(__file__).with_name("bulk_load.toml")
+_QUICK: Final = Path(__file__).with_name("embedded_quick.toml")
 
 
 class Server:
     """One server process on one folder. The port stays the same over restarts, so that clients reconnect."""
 
-    def __init__(
-        self, folder: DataFolder, *, port: int = 0, test_commands: bool = False, bulk_load: bool = False
-    ) -> None:
-        """`bulk_load` keeps no log for change streams and waits for no disk: for what can be loaded again."""
+    def __init__(self, folder: DataFolder, *, port: int = 0, tests: bool = False, bulk_load: bool = False) -> None:
+        """`tests` lets faults be asked for, `bulk_load` keeps no log for change streams.
+
+        Both wait for no disk: what a crash takes with it can be made again.
+        """
         self.folder = folder
         self.port = port
-        self._test_commands = test_commands
+        self._tests = tests
         self._bulk_load = bulk_load
         self.child = Child("database", (), folder)
 
@@ -72,10 +73,11 @@ class Server:
         return answers(self.url, timeout_ms=timeout_ms)
 
     def _program(self) -> list[str]:
-        config, durable = (_BULK, []) if self._bulk_load else (_CONFIG, ["--sync-on-commit"])
+        quick = self._tests or self._bulk_load
+        config, durable = (_QUICK, []) if quick else (_CONFIG, ["--sync-on-commit"])
         options = ["--config", str(config), "--host", HOST, "--port", str(self.port), *durable]
         options += ["--storage-path", str(self.folder.database), "--log-level", "WARNING"]
-        options += ["--enable-test-commands"] if self._test_commands else []
+        options += ["--enable-test-commands"] if self._tests else []
         options += ["--standalone"] if self._bulk_load else []
         return ["-m", "secantus", *options]
 

@@ -30,7 +30,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     folder = DataFolder(tmp_path_factory.mktemp("database"))
     folder.prepare()
-    server = Server(folder, test_commands=True)
+    server = Server(folder, tests=True)
     server.start()
     yield server.url
     server.stop()
