@@ -49,10 +49,10 @@ def of(clinic: Clinic, actor: Actor, question: Question) -> Receivables:
     ends = (question.end_on, question.chosen_to, question.as_of, clinic.today())
     day = min(end for end in ends if end is not None)
     items = owed_on(clinic, question, day)
-    age = (pd.Timestamp(day) - items["day"]).dt.days
+    age = (pd.Timestamp(day) - items["day"]).dt.days.clip(lower=0)  # billed after today's close: dated tomorrow
     names = [name for name, _ in BUCKETS]
     edges = [least for _, least in BUCKETS]
-    places = pd.Index(edges).searchsorted(age.clip(lower=0), side="right") - 1
+    places = pd.Index(edges).searchsorted(age, side="right") - 1
     items = items.assign(age=age, bucket=[names[place] for place in places])
     return Receivables(day=day, items=items, ageing=_ageing(items, names), total_minor=int(items["due_minor"].sum()))
 

@@ -113,8 +113,11 @@ def slip(clinic: Clinic, actor: Actor, entry_id: str) -> Slip:
 
 
 def ages(owed: Iterable[tuple[date, int]], day: date) -> tuple[Age, ...]:
-    """Amounts by how many days before `day` they were billed, youngest first."""
-    kept = [((day - since).days, amount) for since, amount in owed]
+    """Amounts by how many days before `day` they were billed, youngest first.
+
+    What is billed after the day's close is dated the next day: it is as young as can be.
+    """
+    kept = [(max((day - since).days, 0), amount) for since, amount in owed]
     return tuple(
         Age(
             from_days=first,
