@@ -233,16 +233,20 @@ def issue(clinic: Clinic, actor: Actor, before: Invoice) -> Invoice:
     """
     access.require(actor, "invoice.issue")
     if before.status in billing.OWING:
-        return ledger.post_issue(clinic, clinic.invoices.get(before.id))
+        return _issued(clinic, actor, clinic.invoices.get(before.id))
     if before.status is InvoiceStatus.CANCELLED:
         raise IllegalTransition("This invoice is cancelled. Bill the visit again instead.")
     if not before.lines:
         raise InvalidInput("This invoice has no lines. Add what is to be paid for, then issue it.", field="lines")
     wanted = _snapshot(clinic, actor, before)
     series = _series(clinic.organization(), wanted.issued_on or clinic.today())
-    issued = clinic.invoices.issue(before, wanted, series)
-    _record(clinic, actor, "invoice.issue", issued, total_minor=str(issued.total_minor))
-    return ledger.post_issue(clinic, issued)
+    return _issued(clinic, actor, clinic.invoices.issue(before, wanted, series))
+
+
+def _issued(clinic: Clinic, actor: Actor, invoice: Invoice) -> Invoice:
+    """What follows the number, whoever did it already."""
+    _record(clinic, actor, "invoice.issue", invoice, once=invoice.id, total_minor=str(invoice.total_minor))
+    return ledger.post_issue(clinic, invoice)
 
 
 def take_payment(
@@ -301,15 +305,19 @@ def cancel(clinic: Clinic, actor: Actor, before: Invoice, reason: str) -> Invoic
     if not why:
         raise InvalidInput("Say why the invoice is cancelled.", field="reason")
     billing.require_cancellable(before)
+    after = _cancelled(clinic, actor, before, why)
+    charging.settle_sessions(clinic, actor, after)
+    _record(clinic, actor, "invoice.cancel", after, once=after.id)
+    return after
+
+
+def _cancelled(clinic: Clinic, actor: Actor, before: Invoice, why: str) -> Invoice:
     if before.status is InvoiceStatus.CANCELLED:
         return clinic.invoices.get(before.id)
     charging.require_unused(clinic, before)
-    after = (
+    return (
         _cancelled_draft(clinic, before, why) if before.issued_at is None else _taken_back(clinic, actor, before, why)
     )
-    charging.settle_sessions(clinic, actor, after)
-    _record(clinic, actor, "invoice.cancel", after)
-    return after
 
 
 def _cancelled_draft(clinic: Clinic, before: Invoice, why: str) -> Invoice:

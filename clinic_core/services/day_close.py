@@ -111,8 +111,7 @@ def close(clinic: Clinic, actor: Actor, day: date) -> Entry:
         return _close_entry(clinic, actor, day)
 
     posted = ledger.post(clinic, f"day-close:{day.isoformat()}", [], make, closes=day)
-    if not posted.again:
-        clinic.audit.record(actor, "day.close", posted.entry.id, day=day.isoformat())
+    clinic.audit.record(actor, "day.close", posted.entry.id, once=day.isoformat(), day=day.isoformat())
     return posted.entry
 
 

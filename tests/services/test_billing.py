@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -11,11 +13,12 @@ import pytest
 
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
+from clinic_core.domain.audit import AuditEvent
 from clinic_core.domain.billing import Invoice, InvoiceStatus, Party, PaymentMethod
 from clinic_core.domain.encounters import ChargeItem, EncounterStatus
 from clinic_core.domain.ids import derived_id, new_id
 from clinic_core.domain.organization import Organization, TaxRounding, TaxRule
-from clinic_core.errors import Conflict, Forbidden, IllegalTransition, InvalidInput, NotFound, OverPayment
+from clinic_core.errors import Conflict, Forbidden, IllegalTransition, InvalidInput, NotFound, OverPayment, Unavailable
 from clinic_core.services import billing
 from tests import make
 from tests.conftest import World
@@ -526,3 +529,33 @@ def test_everything_leaves_a_line(world: World, reception: Actor, manager: Actor
     ]
     assert actions(world, other.id)[0] == ("manager", "invoice.cancel")
     assert gone.status is InvoiceStatus.CANCELLED
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_issuing_and_cancelling_leave_one_line_each(
+    world: World, reception: Actor, manager: Actor, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    """A double click wrote two; and whoever died before the line left none, for the retry found the work done."""
+    clinic, kept = world.clinic, world.clinic.audit.store.add
+    before = draft(world, reception)
+
+    def cut_off(event: AuditEvent) -> None:
+        if lost and event.action in {"invoice.issue", "invoice.cancel"}:
+            raise Unavailable("the line never arrived")
+        kept(event)
+
+    def twice(work: Callable[[], Invoice]) -> Invoice:
+        with monkeypatch.context() as broken, suppress(Unavailable):
+            broken.setattr(clinic.audit.store, "add", cut_off)
+            work()
+        return work()
+
+    final = twice(lambda: billing.issue(clinic, reception, clinic.invoices.get(before.id)))
+    twice(lambda: billing.cancel(clinic, manager, clinic.invoices.get(final.id), "slip"))
+
+    assert actions(world, final.id) == [
+        ("manager", "invoice.cancel"),
+        ("reception", "invoice.issue"),
+        ("reception", "invoice.write"),
+        ("reception", "invoice.write"),
+    ]
