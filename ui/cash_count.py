@@ -151,7 +151,10 @@ def _explain(clinic: Clinic, actor: Actor, username: str, sent: _Sent) -> None:
         with st.container(horizontal=True):
             closing = st.form_submit_button("Close the till", type="primary", icon=":material/lock:")
             again = st.form_submit_button("Count again")
-    st.caption("Every count that was sent is in the audit trail. The difference is booked with your reason.")
+    st.caption(
+        "How many counts were sent, and the first difference, is on the slip and on the day's paper. The difference "
+        "is booked with your reason."
+    )
     if again:
         st.session_state.pop(_SENT, None)
         st.rerun()

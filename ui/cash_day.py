@@ -135,7 +135,9 @@ def _corrections(clinic: Clinic, figures: DayClose) -> list[str]:
         "Written off": figures.written_off_minor,
         "Deposits taken": figures.deposits_taken_minor,
         "Deposits returned": figures.deposits_returned_minor,
+        "Put on account by credit notes": figures.account_credited_minor,
         "Paid from money held": figures.credit_applied_minor,
+        "Money held, change of the day": figures.held_change_minor,
     }
     return [f"{name} {clinic.money(amount)}" for name, amount in amounts.items() if amount]
 
@@ -154,7 +156,8 @@ def _open_tills(view: DayView) -> None:
 def _closed_tills(clinic: Clinic, view: DayView) -> None:
     if view.till_closes:
         st.markdown("#### Closed tills")
-        cash_parts.closes(clinic, view.till_closes, who=True, key="day.")
+        counts = view.figures.tills if view.figures else ()
+        cash_parts.closes(clinic, view.till_closes, who=True, key="day.", counts=counts)
 
 
 def _count(username: str, _step: str) -> None:

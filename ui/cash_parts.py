@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from html import escape
+from itertools import zip_longest
 from typing import Final
 
 import streamlit as st
@@ -15,6 +16,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access, money, tills
 from clinic_core.domain.access import Actor
 from clinic_core.domain.journal import Book, Entry, Event
+from clinic_core.domain.statements import TillCount
 from clinic_core.services import day_close, ledger
 from clinic_core.services import tills as service
 from ui import downloads, text, widgets
@@ -33,6 +35,7 @@ _WHAT: Final = {
     Event.REFUND: "Refund",
     Event.DEPOSIT: "Deposit",
     Event.DEPOSIT_REFUND: "Deposit returned",
+    Event.TILL_COUNT: "Count that differed",
 }
 
 
@@ -120,7 +123,9 @@ def what(entry: Entry, whose: str = "") -> str:
 
 
 def signed(clinic: Clinic, entry: Entry, whose: str = "") -> str:
-    """The cash of an entry with its sign, as the clinic writes it."""
+    """The cash of an entry with its sign, as the clinic writes it; of a count what was counted."""
+    if entry.event is Event.TILL_COUNT:
+        return clinic.money(tills.sum_of(entry.counted))
     amount = tills.cash_minor(entry, whose)
     return f"+{clinic.money(amount)}" if amount > 0 else clinic.money(amount)
 
@@ -176,11 +181,11 @@ def day_pdf(clinic: Clinic, actor: Actor, *, day: date) -> bytes:
     return closes.day(day_close.paper(clinic, actor, day))
 
 
-def closes(clinic: Clinic, found: Sequence[Entry], *, who: bool, key: str) -> None:
-    """Closed tills, each with its slip."""
-    for entry in found:
+def closes(clinic: Clinic, found: Sequence[Entry], *, who: bool, key: str, counts: Sequence[TillCount] = ()) -> None:
+    """Closed tills, each with its slip; `counts` are their papers, where it shall say how often they were counted."""
+    for entry, count in zip_longest(found, counts):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(_closed(clinic, entry, who=who), width="content")
+            st.markdown(_closed(clinic, entry, who=who) + _tries(clinic, count), width="content")
             till_button(clinic, entry, key=key)
 
 
@@ -202,9 +207,18 @@ def _closed(clinic: Clinic, entry: Entry, *, who: bool) -> str:
     return f"{whose}{widgets.moment(clinic, entry.at)} · {counted} {mark}{by}{reason}"
 
 
+def _tries(clinic: Clinic, count: TillCount | None) -> str:
+    """Counting again after the expected amount was shown is no blind count any more: who closes the day shall know."""
+    if count is None or count.counts == 1:
+        return ""
+    first = text.plain(clinic.money(count.first_variance_minor))
+    return f"  \n:orange[Counted {count.counts} times; first difference {first}]"
+
+
 def _way(entry: Entry, whose: str) -> str:
     if entry.sum_of(Book.EXPENSE):
         return "Expense"
     if entry.sum_of(Book.SAFE):
         return "To the safe" if entry.sum_of(Book.SAFE) > 0 else "From the safe"
-    return "From a colleague" if tills.cash_minor(entry, whose) > 0 else "To a colleague"
+    giver, taker = tills.between(entry)
+    return f"From {giver}" if taker == whose else f"To {taker}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from clinic_core.documents import labels, table, words
 from clinic_core.documents.style import ALARM, INK, Column
 from clinic_core.domain.money import format_minor
-from clinic_core.domain.statements import DayClose, TillClose, TillCount
+from clinic_core.domain.statements import DayClose, TillClose, TillCount, TillMove
 
 if TYPE_CHECKING:
     from clinic_core.documents.labels import Labels
@@ -111,7 +111,9 @@ def _invoices(sheet: Sheet, close: DayClose) -> None:
         (said.written_off, -close.written_off_minor),
         (said.deposits_taken, close.deposits_taken_minor),
         (said.deposits_returned, -close.deposits_returned_minor),
+        *([(said.account_credited, close.account_credited_minor)] if close.account_credited_minor else []),
         (said.credit_applied, close.credit_applied_minor),
+        *([(said.held_change, close.held_change_minor)] if close.held_change_minor else []),
     ]
     columns = (Column("", 136), Column("", 38, "RIGHT"))
     table.draw(sheet, columns, [[label, _money(close, amount)] for label, amount in rows], size=_SIZE)
@@ -190,7 +192,7 @@ def _expected(sheet: Sheet, close: Close, count: TillCount, *, width: float) -> 
         [said.opening_float, _money(close, count.opening_minor)],
         [said.cash_taken, _money(close, count.cash_in_minor)],
         [said.cash_given_back, _money(close, -count.cash_out_minor)],
-        *([move.reason or said.movements, _money(close, move.amount_minor)] for move in count.moves),
+        *([_moved(said, move), _money(close, move.amount_minor)] for move in count.moves),
     ]
     columns = (Column(said.expected, 50), Column(said.amount, 32, "RIGHT"))
     table.draw(
@@ -219,14 +221,24 @@ def _outcome(sheet: Sheet, close: Close, count: TillCount) -> None:
     label = said.variance_none if not variance else said.variance_missing if variance < 0 else said.variance_over
     sheet.line_of(f"{label}: {_money(close, abs(variance))}" if variance else label)
     sheet.ln(1)
+    if count.counts > 1:  # after the first one it was no blind count any more
+        sheet.pen(10, color=ALARM)
+        first = _money(close, count.first_variance_minor)
+        sheet.line_of(said.counted_times.format(count=count.counts, amount=first))
+        sheet.ln(1)
     left = count.counted_minor - count.handed_over_minor
-    handed = said.handed_to.format(name=count.handed_to) if count.handed_to else said.handed_over
     facts = [
         (said.reason, count.reason if variance else ""),
-        (handed, _money(close, count.handed_over_minor)),
+        (said.handed_over, _money(close, count.handed_over_minor)),
         (said.left_in_till, _money(close, left)),
     ]
     sheet.facts(facts, width=sheet.epw, label=0.35)
+
+
+def _moved(said: Labels, move: TillMove) -> str:
+    """What a movement was for; of a hand-over from whose till to whose it was."""
+    text = move.reason or said.movements
+    return f"{move.giver} – {move.taker}: {text}" if move.giver else text
 
 
 def _till_height(count: TillCount) -> float:

@@ -133,6 +133,9 @@ class Labels:
     cash_given_back: str
     movements: str
     counted: str
+    counted_times: str
+    account_credited: str
+    held_change: str
     denomination: str
     pieces: str
     variance: str
@@ -140,7 +143,6 @@ class Labels:
     variance_missing: str
     variance_over: str
     handed_over: str
-    handed_to: str
     left_in_till: str
     cash_outside: str
     tills: str

@@ -39,6 +39,7 @@ class Event(StrEnum):
     ASSIGN = "assign"  # what is due moves between the patient and the payer
     TILL_OPEN = "till-open"
     TILL_MOVE = "till-move"
+    TILL_COUNT = "till-count"  # a count that was sent and differed; it moves nothing
     TILL_CLOSE = "till-close"
     DAY_CLOSE = "day-close"
     PACKAGE_USE = "package-use"

@@ -46,7 +46,7 @@ _MAY_POST: Final[Mapping[Event, frozenset[Book]]] = {
     Event.TILL_MOVE: frozenset({Book.MONEY, Book.SAFE, Book.EXPENSE}),
     Event.TILL_CLOSE: frozenset({Book.MONEY, Book.SAFE, Book.VARIANCE}),
 }
-_TILLS: Final = frozenset({Event.TILL_OPEN, Event.TILL_MOVE, Event.TILL_CLOSE})
+_TILLS: Final = frozenset({Event.TILL_OPEN, Event.TILL_MOVE, Event.TILL_COUNT, Event.TILL_CLOSE})
 _PACKAGES: Final = frozenset({Event.PACKAGE_USE, Event.PACKAGE_RETURN})
 _WITH_REASON: Final = frozenset(
     {

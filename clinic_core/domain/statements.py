@@ -167,6 +167,8 @@ class TillMove:
     by: str  # username
     reason: str
     amount_minor: int  # in +, out -
+    giver: str = ""  # usernames, of cash that went from one till to another
+    taker: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,8 @@ class TillCount:
     counted: tuple[tuple[int, int], ...] = ()  # denomination in minor units, pieces
     reason: str = ""  # of the variance
     handed_over_minor: int = 0  # taken to the safe
-    handed_to: str = ""  # who took it
+    counts: int = 1  # how many counts were sent, the last one with it
+    first_variance_minor: int = 0  # of the first of several
 
     @property
     def moved_minor(self) -> int:
@@ -244,7 +247,9 @@ class DayClose:
     written_off_minor: int = 0
     deposits_taken_minor: int = 0  # held in `methods` as well
     deposits_returned_minor: int = 0
+    account_credited_minor: int = 0  # what credit notes put on patients' accounts
     credit_applied_minor: int = 0  # money held that paid invoices
+    held_change_minor: int = 0  # of all money held for patients
     cash_outside_minor: int = 0  # of the cash in `methods`, what went through no till
     first_entry: str = ""  # ids of the day's first and last journal entries
     last_entry: str = ""

@@ -151,6 +151,12 @@ def moved(
     return _entry(Event.TILL_MOVE, stamp, _from(book, change), currency=currency)
 
 
+def sent(stamp: Stamp, till: Balance, *, count: tuple[tuple[int, int], ...], currency: str) -> Entry:
+    """A count that differs from what the till should hold: it stays on the till's paper, whatever is counted next."""
+    _require_open(till)
+    return replace(_entry(Event.TILL_COUNT, stamp, (), currency=currency), counted=count)
+
+
 def compared(till: Balance, count: Sequence[tuple[int, int]]) -> Count:
     """What an open till should hold beside what was counted. Raises IllegalTransition when it is closed."""
     _require_open(till)
@@ -212,6 +218,7 @@ def count_of(session: Sequence[Entry]) -> TillCount:
     first, last = session[0], session[-1]
     username = owner(first)
     paid = [cash_minor(entry, username) for entry in session if entry.event not in _OF_TILLS]
+    tries = _tries(session, username)
     return TillCount(
         username=username,
         name=first.heading.name if first.heading else "",
@@ -225,7 +232,25 @@ def count_of(session: Sequence[Entry]) -> TillCount:
         counted=last.counted,
         reason=last.reason,
         handed_over_minor=last.sum_of(Book.SAFE),
+        counts=len(tries),
+        first_variance_minor=tries[0].variance_minor if len(tries) > 1 else 0,
     )
+
+
+def _tries(session: Sequence[Entry], username: str) -> list[Count]:
+    """The counts that were sent, each with what the till should have held then.
+
+    The count that closed the till is no further one when it is the last that was sent, explained.
+    """
+    found: list[Count] = []
+    expected, before = 0, None
+    for entry in session:
+        is_count = entry.event in {Event.TILL_COUNT, Event.TILL_CLOSE}
+        if is_count and not (entry.event is Event.TILL_CLOSE and entry.counted == before):
+            found.append(Count(expected_minor=expected, counted_minor=sum_of(entry.counted)))
+        before = entry.counted if is_count else before
+        expected += cash_minor(entry, username)
+    return found
 
 
 def till_close(session: Sequence[Entry]) -> TillClose:
@@ -268,7 +293,9 @@ def day_close(entries: Sequence[Entry], sessions: Iterable[Sequence[Entry]]) -> 
         written_off_minor=_sum(entries, Book.WRITE_OFF),
         deposits_taken_minor=_sum(_of(entries, Event.DEPOSIT), Book.MONEY),
         deposits_returned_minor=-_sum(_of(entries, Event.DEPOSIT_REFUND), Book.MONEY),
+        account_credited_minor=-_sum(notes, Book.CREDIT),
         credit_applied_minor=_sum(_of(entries, Event.APPLY_CREDIT), Book.CREDIT),
+        held_change_minor=-_sum(entries, Book.CREDIT),
         cash_outside_minor=sum(map(cash_minor, outside_tills(entries))),
         first_entry=entries[0].id,
         last_entry=last.id,
@@ -294,7 +321,7 @@ def may_close(day: date, today: date) -> None:
         raise IllegalTransition(f"{day.isoformat()} has not come yet. Close it when it is over.")
 
 
-_OF_TILLS: Final = frozenset({Event.TILL_OPEN, Event.TILL_MOVE, Event.TILL_CLOSE, Event.DAY_CLOSE})
+_OF_TILLS: Final = frozenset({Event.TILL_OPEN, Event.TILL_MOVE, Event.TILL_COUNT, Event.TILL_CLOSE, Event.DAY_CLOSE})
 
 
 def _require_open(till: Balance) -> None:
@@ -323,8 +350,23 @@ def _between(till: Balance, to: Balance | None, amount_minor: int) -> tuple[Post
     )
 
 
+def between(entry: Entry) -> tuple[str, str]:
+    """From whose till to whose an entry moved cash, by username; two empty texts when it was no hand-over."""
+    sides = sorted((posting.amount_minor, posting.till) for posting in entry.postings if posting.till)
+    giver, taker = (side[1] for side in sides) if len(sides) > 1 else ("", "")
+    return giver, taker
+
+
 def _move(entry: Entry, username: str) -> TillMove:
-    return TillMove(at=entry.at, by=entry.by, reason=entry.reason, amount_minor=cash_minor(entry, username))
+    giver, taker = between(entry)
+    return TillMove(
+        at=entry.at,
+        by=entry.by,
+        reason=entry.reason,
+        amount_minor=cash_minor(entry, username),
+        giver=giver,
+        taker=taker,
+    )
 
 
 def _heading(entry: Entry) -> Heading:

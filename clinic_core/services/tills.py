@@ -168,13 +168,19 @@ def close(
         posted = _post(clinic, stamp, [account], make)
     except _Unexplained as differs:
         found = differs.count
-        _record(clinic, actor, "till.count", username, counted=found.counted_minor, expected=found.expected_minor)
+        kept = replace(stamp, key=f"{stamp.key}:{found.counted_minor}", reason="")  # once per form and sum
+        sent = _post(
+            clinic,
+            kept,
+            [account],
+            lambda books: tills.sent(
+                replace(kept, day=books.day), books.balances[account], count=counted, currency=currency
+            ),
+        )
+        _record(clinic, actor, "till.count", sent.entry.id, counted=found.counted_minor, expected=found.expected_minor)
         return Counted(count=found, entry=None)
     found = tills.count_in(posted.entry)
-    if not posted.again:
-        _record(
-            clinic, actor, "till.close", posted.entry.id, counted=found.counted_minor, expected=found.expected_minor
-        )
+    _record(clinic, actor, "till.close", posted.entry.id, counted=found.counted_minor, expected=found.expected_minor)
     return Counted(count=found, entry=posted.entry)
 
 
@@ -244,8 +250,7 @@ def _done(clinic: Clinic, actor: Actor, event: Event, posted: Posted, amount_min
     moved = sum(p.amount_minor for p in posted.entry.postings if p.amount_minor > 0)
     if (posted.entry.event, moved) != (event, amount_minor):
         raise Conflict("This form was sent already, with another amount. Reload the page and look before you go on.")
-    if not posted.again:
-        _record(clinic, actor, event.value.replace("-", "."), posted.entry.id, amount=amount_minor)
+    _record(clinic, actor, event.value.replace("-", "."), posted.entry.id, amount=amount_minor)
     return posted.entry
 
 
@@ -261,8 +266,9 @@ def _stamp(clinic: Clinic, actor: Actor, key: str, reason: str = "") -> Stamp:
     )
 
 
-def _record(clinic: Clinic, actor: Actor, action: str, record_id: str, **amounts: int) -> None:
-    clinic.audit.record(actor, action, record_id, **{f"{name}_minor": str(value) for name, value in amounts.items()})
+def _record(clinic: Clinic, actor: Actor, action: str, entry_id: str, **amounts: int) -> None:
+    detail = {f"{name}_minor": str(value) for name, value in amounts.items()}
+    clinic.audit.record(actor, action, entry_id, once=entry_id, **detail)
 
 
 __all__ = [

@@ -134,6 +134,9 @@ def test_a_hand_over_names_the_colleague(world: World, reception: Actor) -> None
     screen.fill(page, **{"Amount in INR": "500", "Why?": "Shift"})
     screen.click(page, "Book it")
     assert (holds(world, "reception"), holds(world, "ann")) == ((150_000, True), (50_000, True))
+    for actor, said in ((reception, "To ann: Shift"), (ann, "From reception: Shift")):
+        rows = screen.component(show(world, actor), "cash.entries")["rows"]
+        assert [row["cells"][1] for row in rows] == [said]
 
 
 def test_the_count_is_blind(world: World, reception: Actor) -> None:
@@ -272,8 +275,10 @@ def test_closing_the_day(world: World, reception: Actor, manager: Actor) -> None
     assert "Close the day" not in [b.label for b in page.button]
     assert "₹500" not in screen.said(page)
 
+    tills.close(world.clinic, reception, "reception", key="c", pieces={})
     tills.close(world.clinic, reception, "reception", key="c", pieces={50_000: 5})
     screen.run(page)
+    assert "Counted 2 times; first difference -₹2,500.00" in screen.said(page)
     assert [row["cells"][1] for row in screen.component(page, "cash.outside")["rows"]] == ["manager"]
     assert screen.primary(page) == ["Close the day"]
     screen.click(page, "Close the day")

@@ -14,11 +14,12 @@ from clinic_core.clinic import Clinic, open_clinic
 from clinic_core.domain import tills as rules
 from clinic_core.domain.access import Actor, Role
 from clinic_core.domain.appointments import AppointmentStatus
+from clinic_core.domain.audit import AuditEvent
 from clinic_core.domain.billing import Invoice, PaymentMethod
 from clinic_core.domain.ids import new_id
 from clinic_core.domain.journal import Book, Entry, Event, till_account
 from clinic_core.domain.tills import Way
-from clinic_core.errors import ClinicError, Conflict, Forbidden, IllegalTransition, InvalidInput, NotFound
+from clinic_core.errors import ClinicError, Conflict, Forbidden, IllegalTransition, InvalidInput, NotFound, Unavailable
 from clinic_core.services import billing, day_close, ledger, settlement, tills
 from clinic_core.settings import Settings
 from tests import make
@@ -183,8 +184,12 @@ def test_a_hand_over_between_tills(world: World, reception: Actor, ann: Actor) -
     done = close(clinic, ann, 50_000).entry
     assert done is not None
     paper = tills.paper(clinic, ann, done.id)
-    assert [(m.amount_minor, m.by) for m in paper.till.moves] == [(50_000, "reception")]
-    assert close(clinic, reception, 150_000).entry is not None
+    moves = [(m.amount_minor, m.by, m.giver, m.taker) for m in paper.till.moves]
+    assert moves == [(50_000, "reception", "reception", "ann")]
+    given = close(clinic, reception, 150_000).entry
+    assert given is not None
+    (move,) = tills.paper(clinic, reception, given.id).till.moves
+    assert (move.amount_minor, move.giver, move.taker) == (-50_000, "reception", "ann")
 
 
 def test_a_forgotten_till_is_counted_by_a_manager(
@@ -318,9 +323,73 @@ def test_what_was_done_is_in_the_audit_trail(world: World, reception: Actor) -> 
     open_till(world, reception)
     close(world.clinic, reception, 190_000)
     close(world.clinic, reception, 200_000)
-    documents = world.clinic.database["audit_events"].find({}, {"action": 1})
+    assert audited(world.clinic) == ["till.open", "till.count", "till.close"]
+
+
+def audited(clinic: Clinic) -> list[str]:
+    """What the audit trail says of tills and days."""
+    documents = clinic.database["audit_events"].find({}, {"action": 1})
     found = [str(document["action"]) for document in documents]
-    assert [action for action in found if action.startswith("till.")] == ["till.open", "till.count", "till.close"]
+    return [action for action in found if action.startswith(("till.", "day."))]
+
+
+def test_a_retry_writes_the_audit_line_that_was_lost(
+    world: World, reception: Actor, manager: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the entry and its line: the retry found the entry and wrote no line, for ever."""
+    clinic, kept = world.clinic, world.clinic.audit.store.add
+    moved = {"amount_minor": 100, "way": Way.TO_SAFE, "reason": "Full"}
+    steps: list[Callable[[], object]] = [
+        lambda: open_till(world, reception, key="o"),
+        lambda: tills.move(clinic, reception, key="m", **moved),
+        lambda: close(clinic, reception, 199_000, key="c"),
+        lambda: close(clinic, reception, 199_900, key="c"),
+        lambda: day_close.close(clinic, manager, make.MONDAY),
+    ]
+
+    def cut_off(event: AuditEvent) -> None:
+        raise Unavailable("the line never arrived")
+
+    for step in steps:
+        monkeypatch.setattr(clinic.audit.store, "add", cut_off)
+        with pytest.raises(Unavailable):
+            step()
+        monkeypatch.setattr(clinic.audit.store, "add", kept)
+        step()
+        step()
+    assert audited(clinic) == ["till.open", "till.move", "till.count", "till.close", "day.close"]
+    assert len(entries(clinic)) == len(steps)
+
+
+def test_counting_until_it_fits_shows_on_the_papers(
+    world: World, reception: Actor, manager: Actor, desk: Callable[[], Clinic]
+) -> None:
+    """Send nothing, read what is expected, send just that: the difference was 0, and the manager saw no more."""
+    clinic = world.clinic
+    open_till(world, reception)
+    close(clinic, reception, 0, key="c")
+    close(clinic, reception, 0, key="c")  # a double click
+    close(desk(), reception, 150_000)  # another tab, on another machine
+    done = close(clinic, reception, 200_000, key="c").entry
+    assert done is not None
+    till = tills.paper(clinic, reception, done.id).till
+    assert (till.variance_minor, till.counts, till.first_variance_minor) == (0, 3, -200_000)
+    view = day_close.look(clinic, manager, make.MONDAY)
+    assert view.figures is not None
+    assert [(one.counts, one.first_variance_minor) for one in view.figures.tills] == [(3, -200_000)]
+
+
+def test_a_difference_that_is_explained_was_counted_once(world: World, reception: Actor) -> None:
+    """Even when cash came between the count and its reason: expected is what it was at the count."""
+    clinic = world.clinic
+    open_till(world, reception)
+    close(clinic, reception, 190_000, key="c")
+    pay(clinic, reception, bill(world, reception), 5_000)
+    close(clinic, reception, 190_000, key="c", reason="Unknown", shown_minor=-10_000)
+    done = close(clinic, reception, 190_000, key="c", reason="Unknown", shown_minor=-15_000).entry
+    assert done is not None
+    till = tills.paper(clinic, reception, done.id).till
+    assert (till.variance_minor, till.counts, till.first_variance_minor) == (-15_000, 1, 0)
 
 
 # -- closing a day -------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from tests.unit.test_documents import issued, needs_poppler, paid, text_of
 
 ENGLISH = labels.of("en")
 _SILENT = {Event.TILL_OPEN, Event.TILL_MOVE, Event.TILL_CLOSE, Event.DAY_CLOSE}  # on no statement of account
-_SILENT |= {Event.PACKAGE_USE, Event.PACKAGE_RETURN}
+_SILENT |= {Event.TILL_COUNT, Event.PACKAGE_USE, Event.PACKAGE_RETURN}
 
 
 def texts(said: Labels) -> Iterator[tuple[str, str]]:

@@ -283,6 +283,7 @@ def test_the_paper_of_a_day_sums_its_entries() -> None:
     assert (found.credit_notes, found.credited_minor) == (1, 11_800)
     assert (found.written_off_minor, found.credit_applied_minor) == (1_000, 9_000)
     assert (found.deposits_taken_minor, found.deposits_returned_minor) == (40_000, 15_000)
+    assert (found.account_credited_minor, found.held_change_minor) == (5_000, 40_000 - 15_000 - 9_000 + 5_000)
     assert (found.first_entry, found.last_entry, found.by) == ("2026-03-02#00001", "2026-03-02#00014", "boss")
     assert (found.variance_minor, found.cash_outside_minor) == (-2_000, 40_000)
 
