@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -100,8 +100,13 @@ class AuditTrail:
 
         Where `once` names the very change, as by id and version, writing it again adds no second line.
         """
-        key = derived_id("audit", f"{action}:{once}") if once else new_id()
+        key = _line_id(action, once) if once else new_id()
         self.store.add(self._event(key, actor, action, record_id=record_id, patient_id=patient_id, detail=detail))
+
+    def written(self, action: str, onces: Iterable[str]) -> set[str]:
+        """Which of these changes have their line."""
+        ids = {_line_id(action, once): once for once in onces}
+        return {ids[line] for line in self.store.existing(list(ids))}
 
     def record_read(self, actor: Actor, action: str, record_id: str, *, patient_id: str | None = None) -> None:
         """Write that `actor` saw a record, once an hour however often the screen is drawn."""
@@ -134,6 +139,10 @@ class AuditTrail:
             patient_id=patient_id,
             detail=dict(detail),
         )
+
+
+def _line_id(action: str, once: str) -> str:
+    return derived_id("audit", f"{action}:{once}")
 
 
 class _DirectoryCache:

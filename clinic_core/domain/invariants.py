@@ -90,6 +90,7 @@ def of_invoice(invoice: Invoice, stored: Mapping[str, Any]) -> Iterator[Violatio
         ("paid", _paid_fault(invoice)),
         ("status", _status_fault(invoice)),
         ("due", _due_fault(invoice, stored)),
+        ("listed", _listed_fault(invoice, stored)),
         ("events", _count_fault(invoice)),
     ):
         if message:
@@ -226,6 +227,19 @@ def _due_fault(invoice: Invoice, stored: Mapping[str, Any]) -> str:
         return "is not listed rightly among what its payer owes"
     if bool(stored.get("unposted")) != (due is not None and not invoice.posted):
         return "is not listed rightly among those that the ledger does not know yet"
+    return ""
+
+
+def _listed_fault(invoice: Invoice, stored: Mapping[str, Any]) -> str:
+    """Whether the worklist has an invoice, and its visit can be billed no second time."""
+    wanted = "draft" if invoice.status is InvoiceStatus.DRAFT else None
+    if invoice.status is InvoiceStatus.ISSUED and invoice.issued_on:
+        wanted = f"owing:{invoice.issued_on.isoformat()}"
+    if stored.get("open") != wanted:
+        return f"is listed as {stored.get('open')} and not as {wanted}"
+    live = None if invoice.status is InvoiceStatus.CANCELLED else invoice.appointment_id
+    if stored.get("live_appointment_id") != live:
+        return "does not say rightly which visit it bills, so that this could be billed twice"
     return ""
 
 

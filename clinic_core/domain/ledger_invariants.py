@@ -6,6 +6,7 @@ messages name records by id or number, never a patient.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,7 +74,7 @@ def of_entry(entry: Entry, stored: Mapping[str, Any]) -> Iterator[Violation]:
     for rule, message in (
         ("day", _place_fault(entry, stored)),
         ("balanced", _postings_fault(entry)),
-        ("accounts", _accounts_fault(entry)),
+        ("accounts", _accounts_fault(entry) or _session_fault(entry)),
     ):
         if message:
             yield Violation(rule=rule, record_id=entry.id, message=message)
@@ -140,6 +141,12 @@ def _needed(entry: Entry) -> set[str]:
     return needed
 
 
+def _session_fault(entry: Entry) -> str:
+    in_till = any(account.startswith("till:") for account in entry.accounts())
+    opens = entry.event is Event.TILL_OPEN
+    return "is under a till, but does not say of which session" if in_till and not opens and not entry.till else ""
+
+
 def _nameless(account: str) -> str:
     """An account as messages name it: a patient's without whose it is."""
     kind, _, owner = account.partition(":")
@@ -195,7 +202,74 @@ def of_account(account: str, entries: Sequence[Entry]) -> tuple[Figures, str]:
             return figures, f"its {number}. entry is missing, or is there twice"
         before, figures = figures, _after(figures, entry, account)
         fault = fault or _step_fault(account, before, figures, entry)
-    return figures, fault
+    return figures, fault or (_lines_fault(entries) if account.startswith("invoice:") else "")
+
+
+def _lines_fault(entries: Sequence[Entry]) -> str:
+    """What notes took back beyond a line, and what the cancellation of an invoice left of its lines."""
+    net_or_tax, exact = Counter[tuple[bool, int | None]](), Counter[tuple[Any, ...]]()
+    for entry in entries:
+        for posting in entry.postings:
+            if posting.book not in _LINES:
+                continue
+            net_or_tax[posting.book is Book.TAX, posting.line] += posting.amount_minor
+            what = (posting.book, posting.line, posting.service_id, posting.basis_points)
+            exact[*what, "amount"] += posting.amount_minor
+            exact[*what, "quantity"] += posting.quantity
+            if entry.event is Event.CREDIT_NOTE and posting.amount_minor < 0:
+                return f"entry {entry.id} charges line {_line(posting)}, and is a credit note"
+            if entry.event is Event.CREDIT_NOTE and net_or_tax[posting.book is Book.TAX, posting.line] > 0:
+                return f"entry {entry.id} takes back more of line {_line(posting)} than it charged"
+        if entry.event is Event.CANCEL and any(exact.values()):
+            return f"entry {entry.id} cancels it, but does not take back what was charged"
+    return ""
+
+
+def _line(posting: Posting) -> str:
+    return "?" if posting.line is None else str(posting.line + 1)
+
+
+def told(entry: Entry, invoice_id: str) -> tuple[Any, ...]:
+    """What an invoice must tell of one of its entries, besides the sums; see `told_by`."""
+    money = [p for p in entry.postings if p.book is Book.MONEY]
+    method = money[0].method if money else None
+    if entry.event is Event.ISSUE:
+        return (entry.event, entry.label)
+    if entry.event is Event.CANCEL:
+        return (entry.event, entry.day, entry.at, entry.reason)
+    what = (entry.event, entry.id, entry.key.removeprefix(f"{entry.invoice_id}:"), entry.at, entry.day, entry.by)
+    _, payer_due, paid, _, credited, lost = change_of(entry, journal.invoice_account(invoice_id))
+    if entry.event is Event.PAYMENT:
+        return (*what, sum(p.amount_minor for p in money), method, entry.reference, payer_due != 0)
+    is_note = entry.event is Event.CREDIT_NOTE
+    reference = entry.reference if entry.invoice_id == invoice_id else entry.label
+    held = -entry.sum_of(Book.CREDIT) if is_note else 0
+    sums = (paid, credited, held, lost, payer_due)
+    return (*what, entry.reason, reference, entry.document, method, sums, _noted_lines(entry) if is_note else ())
+
+
+def told_by(invoice: Invoice) -> Iterator[tuple[Any, ...]]:
+    """What an invoice tells of its entries, as `told` has it of each."""
+    yield (Event.ISSUE, invoice.label)
+    if invoice.status is InvoiceStatus.CANCELLED:
+        yield (Event.CANCEL, invoice.cancelled_on, invoice.cancelled_at, invoice.cancel_reason)
+    for p in invoice.payments:
+        what = (Event.PAYMENT, p.entry_id, p.key, p.received_at, p.received_on, p.by)
+        yield (*what, p.amount_minor, p.method, p.reference, p.payer)
+    for a in invoice.adjustments:
+        sums = (a.paid_minor, a.credited_minor, a.to_credit_minor, a.written_off_minor, a.payer_due_minor)
+        lines = tuple((part.line, part.net_minor, part.tax_minor) for part in a.lines)
+        yield (a.event, a.entry_id, a.key, a.at, a.on, a.by, a.reason, a.reference, a.document, a.method, sums, lines)
+
+
+def _noted_lines(entry: Entry) -> tuple[tuple[int, int, int], ...]:
+    """Line, net and tax of what a credit note takes back."""
+    parts = [p for p in entry.postings if p.book in _LINES and p.line is not None]
+    sums = Counter[tuple[bool, int | None]]()
+    for part in parts:
+        sums[part.book is Book.TAX, part.line] += part.amount_minor
+    lines = sorted({part.line for part in parts if part.line is not None})
+    return tuple((line, sums[False, line], sums[True, line]) for line in lines)
 
 
 def _after(figures: Figures, entry: Entry, account: str) -> Figures:
@@ -225,6 +299,8 @@ def _step_fault(account: str, before: Figures, after: Figures, entry: Entry) -> 
         return f"entry {entry.id} charges an invoice that was charged, or follows no charge"
     if kind == "invoice" and before.cancelled:
         return f"entry {entry.id} comes after it was cancelled"
+    if kind == "invoice" and entry.event is Event.CANCEL and (after.due_minor or after.payer_due_minor):
+        return f"entry {entry.id} cancels it and leaves {after.due_minor} owed (minor units)"
     sums = _sums(after) if kind == "invoice" else {"is held" if kind == "credit" else "is used": after.due_minor}
     below = (f"with entry {entry.id} what {what} falls to {amount}" for what, amount in sums.items() if amount < 0)
     return next(below, "")
@@ -267,6 +343,15 @@ def of_copy(invoice: Invoice, figures: Figures) -> str:
             return f"says that {kept} {what}, but the ledger says {found} (minor units)"
     if figures.cancelled != (invoice.status is InvoiceStatus.CANCELLED):
         return f"is {invoice.status}, but the ledger says otherwise"
+    return ""
+
+
+def of_tale(invoice: Invoice, entries: Sequence[Entry]) -> str:
+    """How what an invoice tells of its entries differs from them, "" when it does not."""
+    tale = Counter(told_by(invoice))
+    for entry in entries:
+        if not tale[told(entry, invoice.id)]:
+            return f"tells of entry {entry.id} otherwise than the ledger"
     return ""
 
 

@@ -209,7 +209,7 @@ def _balances(clinic: Clinic, books: Checker) -> Iterator[Violation]:
             books.unread = True
             yield _unreadable("balance", stored.id, stored.problem)
         else:
-            yield from books.balance(stored.record)
+            yield from books.balance(stored.record, stored.document)
     yield from books.without_copies()
 
 

@@ -1,7 +1,7 @@
 """The ledger's part of `check`: a part of it that nobody else calls.
 
 All entries stream through once. What stays in memory is a row of whole numbers per entry and account that it changes,
-about 150 bytes per entry in all; accounts are known by a hash of their name. Sorted, the rows give what every account
+about 170 bytes per entry in all; accounts are known by a hash of their name. Sorted, the rows give what every account
 adds up to and where something about it is odd. An odd account, and one whose copy differs, is read again by itself
 before it is called a violation: work may go on meanwhile, and entries never change.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
@@ -27,6 +27,7 @@ from clinic_core.domain.invariants import Violation
 from clinic_core.domain.journal import Balance, Book, Entry, Event
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import ClinicError, NotFound
+from clinic_core.reports.measures import METHOD
 from clinic_core.reports.periods import PERIOD, Grain
 from clinic_core.services.fact_columns import Narrow
 from clinic_core.services.fact_memory import snapshot
@@ -49,6 +50,8 @@ _MARKS: Final = {
 }
 _PLACES: Final = 10**6  # entries that fit into a day
 _LOOKS: Final = 5
+_HALF: Final = 2**63
+_BY: Final = "by "  # of the sums by method of payment
 FACTS: Final = {
     CHARGES: ("gross_minor", "discount_minor", "net_minor", "tax_minor", "total_minor"),
     PAYMENTS: ("amount_minor", "settled_minor", "credit_minor", "written_off_minor"),
@@ -78,6 +81,7 @@ class Ledger:
     key_places: array[int] = field(default_factory=lambda: array("q"))
     issued: array[int] = field(default_factory=lambda: array("q"))  # accounts of invoices
     charged: array[int] = field(default_factory=lambda: array("q"))  # hashes of what was charged then
+    told: array[int] = field(default_factory=lambda: array("q"))  # hashes of what an invoice tells of the entry
 
     def add(self, entry: Entry) -> None:
         """Take one entry in."""
@@ -103,6 +107,7 @@ class Ledger:
         self.seq.append(seq)
         self.kind.append(_KINDS.index(kind) if kind in _KINDS else _NUMBER)
         self.mark.append(_MARKS.get(entry.event, _ELSE))
+        self.told.append(hash(rules.told(entry, account.partition(":")[2])) if kind == "invoice" else 0)
         for column, change in zip(self.sums, rules.change_of(entry, account), strict=True):
             column.append(change)
 
@@ -118,6 +123,7 @@ class Accounts:
     sums: tuple[Ints, ...]
     cancelled: Ints
     charges: Ints  # of invoices, as a hash
+    told: Ints  # of invoices, as a sum of hashes
     odd: Ints  # whether the rows must be looked at
     seen: Ints  # whether there is a copy of it
 
@@ -143,6 +149,9 @@ def facts_of(entry: Entry) -> Counter[str]:
         found.update(amount_minor=entry.sum_of(Book.MONEY), credit_minor=-entry.sum_of(Book.CREDIT))
         charged = total if entry.event in CHARGING else 0
         found.update(settled_minor=charged - owed, written_off_minor=entry.sum_of(Book.WRITE_OFF))
+        for posting in entry.postings:
+            if posting.book is Book.MONEY and posting.method is not None:
+                found[_BY + posting.method.value] += posting.amount_minor
     return found
 
 
@@ -152,7 +161,7 @@ def gathered(ledger: Ledger) -> Accounts:
     if not len(account):
         none = np.empty(0, np.int64)
         flags = none.astype(bool)
-        return Accounts(none, none, none, none, (none,) * len(_SUMS), flags, none, flags, flags)
+        return Accounts(none, none, none, none, (none,) * len(_SUMS), flags, none, none, flags, flags)
     order = np.lexsort((seq, account))
     names = account[order]
     starts = np.flatnonzero(np.concatenate(([True], names[1:] != names[:-1])))
@@ -170,6 +179,7 @@ def gathered(ledger: Ledger) -> Accounts:
         sums=tuple(np.add.reduceat(np.frombuffer(c, np.int64)[order], starts) for c in ledger.sums),
         cancelled=rows.any(np.frombuffer(ledger.mark, np.int8)[order] == _CANCELS),
         charges=_charges(ledger, names[starts]),
+        told=np.add.reduceat(np.frombuffer(ledger.told, np.int64)[order], starts),
         odd=odd,
         seen=np.zeros(len(starts), bool),
     )
@@ -220,6 +230,7 @@ def _oddities(ledger: Ledger, rows: _Rows, kinds: Ints) -> Iterator[Ints]:
     yield (due < 0) & ~tills
     yield invoices & ((payer_due < 0) | (payer_due > due) | (paid < 0) | (payer_paid < 0) | (payer_paid > paid))
     yield invoices & ((credited < 0) | (lost < 0) | ((marks == _ISSUES) != first))
+    yield invoices & ((marks == _NOTES) | (marks == _CANCELS))  # few, and compared line by line
     over = rows.so_far((np.frombuffer(ledger.mark, np.int8) == _CANCELS).astype(np.int64))
     yield invoices & ((over > 1) | ((over == 1) & (marks != _CANCELS)))
     opens = (np.frombuffer(ledger.mark, np.int8) == _OPENS).astype(np.int64)
@@ -250,11 +261,13 @@ class Checker:
         yield from self._keys()
 
     def days(self) -> Iterator[Violation]:
-        """Gaps in the numbers of days, and what follows the entry that closes one."""
+        """Gaps in the numbers of days, what follows the entry that closes one, and days that are open again."""
+        still_open = [day.isoformat() for day, kept in self._ledger.days.items() if not kept.closed]
+        shut = self._clinic.audit.written("day.close", still_open)
         for day, kept in sorted(self._ledger.days.items()):
-            if kept.count == kept.last and kept.closed in (0, kept.last):
+            if kept.count == kept.last and kept.closed in (0, kept.last) and day.isoformat() not in shut:
                 continue
-            fault = self._said(partial(self._day_fault, day, kept.last))
+            fault = self._said(partial(self._day_fault, day, kept.last, shut=day.isoformat() in shut))
             if fault:
                 yield Violation(rule="number", record_id=day.isoformat(), message=fault)
 
@@ -268,9 +281,12 @@ class Checker:
             if message:
                 yield Violation(rule="ledger", record_id=invoice.id, message=message)
 
-    def balance(self, balance: Balance) -> Iterator[Violation]:
-        """How a balance differs from its entries."""
+    def balance(self, balance: Balance, stored: Mapping[str, Any]) -> Iterator[Violation]:
+        """How a balance differs from its entries, and whether it is found among those of its kind."""
         at = self._seen(balance.id)
+        if stored.get("kind") != balance.id.partition(":")[0]:
+            message = f"is listed as {stored.get('kind')}, so that who looks for its kind does not find it"
+            yield Violation(rule="listed", record_id=self._named(at, balance.id), message=message)
         same = at >= 0 and balance.seq == self._accounts.counts[at] and not self._accounts.odd[at]
         same = same and balance.amount_minor == self._accounts.sums[0][at] and not balance.id.startswith("till:")
         if not same:
@@ -310,7 +326,8 @@ class Checker:
         found = tuple(int(column[at]) for column in all_.sums)
         state = (invoice.status is InvoiceStatus.CANCELLED) == bool(all_.cancelled[at])
         counted_ = invoice.posted == all_.counts[at] and invoice.status is not InvoiceStatus.DRAFT
-        return kept == found and state and counted_ and int(all_.charges[at]) == hash(_charges_of(invoice))
+        same = int(all_.charges[at]) == hash(_charges_of(invoice)) and int(all_.told[at]) == _tale_of(invoice)
+        return kept == found and state and counted_ and same
 
     def _said(self, look: Callable[[], str]) -> str:
         """What a closer look finds; nothing where that cannot be read, which is a violation of its own."""
@@ -322,8 +339,10 @@ class Checker:
     def _account_fault(self, account: str) -> str:
         return rules.of_account(account, self._entries(account))[1]
 
-    def _day_fault(self, day: date, last: int) -> str:
-        return rules.of_day(self._day(day, last))
+    def _day_fault(self, day: date, last: int, *, shut: bool) -> str:
+        entries = self._day(day, last)
+        is_open = not any(entry.event is Event.DAY_CLOSE for entry in entries)
+        return rules.of_day(entries) or ("was closed, but the entry that closed it is gone" if shut and is_open else "")
 
     def _invoice_fault(self, invoice_id: str) -> str:
         """The invoice and its entries, read again."""
@@ -347,7 +366,9 @@ class Checker:
         if invoice.posted < len(entries):
             return self._late(entries[invoice.posted])
         figures, fault = rules.of_account(journal.invoice_account(invoice.id), entries)
-        return "" if fault else rules.of_copy(invoice, figures)  # what is wrong with the entries is said elsewhere
+        if fault:  # what is wrong with the entries is said elsewhere
+            return ""
+        return rules.of_copy(invoice, figures) or rules.of_tale(invoice, entries)
 
     def _balance_fault(self, account: str) -> str:
         """The balance and its entries, read again."""
@@ -469,21 +490,35 @@ def _charges_of(invoice: Invoice) -> tuple[tuple[Any, ...], ...]:
         return ()
 
 
+def _tale_of(invoice: Invoice) -> int:
+    """What an invoice tells of its entries, as the sum that numpy makes of their hashes."""
+    return (sum(map(hash, rules.told_by(invoice))) + _HALF) % (2 * _HALF) - _HALF
+
+
 def _facts_by_month(clinic: Clinic, kind: str) -> dict[str, dict[str, int]]:
     """Month -> the sums of its facts that are not zero."""
     fact, sums = snapshot(clinic).of(kind), FACTS.get(kind, ())
     frame = fact.totals([PERIOD], list(sums) or ["minutes"], Narrow(), Grain.MONTH)
     names = sums or ("count",)
-    return {
+    found = {
         f"{row[PERIOD]:%Y-%m}": {name: int(row[name]) for name in names if row[name]}
         for row in frame.to_dict("records")
     }
+    if kind == PAYMENTS:
+        by_method = fact.totals([PERIOD, METHOD], ["amount_minor"], Narrow(), Grain.MONTH)
+        for row in by_method.to_dict("records"):
+            if row["amount_minor"]:
+                found[f"{row[PERIOD]:%Y-%m}"][_BY + str(row[METHOD])] = int(row["amount_minor"])
+    return found
 
 
 def _expected(kind: str, month: Counter[str] | int | None) -> dict[str, int]:
     if kind == VISITS:
         return {"count": int(month)} if isinstance(month, int) and month else {}
-    return {name: month[name] for name in FACTS[kind] if month[name]} if isinstance(month, Counter) else {}
+    if not isinstance(month, Counter):
+        return {}
+    methods = [name for name in month if name.startswith(_BY)] if kind == PAYMENTS else []
+    return {name: month[name] for name in (*FACTS[kind], *methods) if month[name]}
 
 
 def _sums_of(clinic: Clinic, kind: str, month: str) -> Counter[str] | int:

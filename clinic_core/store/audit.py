@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from clinic_core.domain.audit import AuditEvent
-from clinic_core.store.mongo import Document, IndexModel, from_document, reaching, to_document
+from clinic_core.store.mongo import Document, IndexModel, existing, from_document, reaching, to_document
 
 
 class AuditEvents:
@@ -43,6 +43,10 @@ class AuditEvents:
         if documents:
             with reaching():
                 self._collection.insert_many(documents, ordered=False)
+
+    def existing(self, ids: Sequence[str]) -> set[str]:
+        """Which of these lines are there."""
+        return existing(self._collection, ids)
 
     def latest(
         self, *, since: datetime, until: datetime, username: str = "", patient_id: str = "", most: int = 500

@@ -265,19 +265,25 @@ def test_events_that_skip_a_step_are_found(worked: World) -> None:
         ({"status": "issued"}, {"posted": 1}, {"events", "ledger"}),
         ({"status": "issued"}, {"posted": 3}, {"events", "ledger"}),
         ({"status": "issued"}, {"payer_id": "nobody"}, {"orphan"}),
-        ({"status": "issued"}, {"status": "balanced"}, {"status"}),
-        ({"status": "balanced"}, {"status": "issued"}, {"status"}),
+        ({"status": "issued"}, {"status": "balanced"}, {"status", "listed"}),
+        ({"status": "balanced"}, {"status": "issued"}, {"status", "listed"}),
         ({"status": "balanced"}, {"issued_on": None}, {"status"}),
-        ({"status": "issued"}, {"status": "draft"}, {"status", "due"}),
-        ({"status": "issued"}, {"status": "cancelled"}, {"status", "due", "events", "ledger"}),
-        ({"status": "cancelled"}, {"status": "issued"}, {"due", "events", "ledger"}),
+        ({"status": "issued"}, {"status": "draft"}, {"status", "due", "listed"}),
+        ({"status": "issued"}, {"status": "cancelled"}, {"status", "due", "events", "ledger", "listed"}),
+        ({"status": "cancelled"}, {"status": "issued"}, {"due", "events", "ledger", "listed"}),
         ({"status": "draft"}, {"series": "INV-2026"}, {"status"}),
         ({"status": "issued"}, {"payments": [], "paid_minor": 0}, {"due", "events", "ledger"}),
         ({"status": "issued"}, {"tax_rule": {"inclusive": True, "rounding": "line"}}, {"total", "ledger"}),
         ({"status": "draft"}, {"lines": 3}, {"readable"}),
         ({"status": "draft"}, {"patient_id": "nobody"}, {"orphan"}),
         ({"status": "draft"}, {"practitioner_id": "nobody"}, {"orphan"}),
-        ({"status": "draft"}, {"appointment_id": "nothing"}, {"orphan"}),
+        ({"status": "draft"}, {"appointment_id": "nothing"}, {"orphan", "listed"}),
+        ({"status": "draft"}, {"open": None}, {"listed"}),
+        ({"status": "issued"}, {"open": None}, {"listed"}),
+        ({"status": "issued"}, {"open": "owing:2026-01-01"}, {"listed"}),
+        ({"status": "balanced"}, {"open": "owing:2026-03-02"}, {"listed"}),
+        ({"status": "issued"}, {"live_appointment_id": None}, {"listed"}),
+        ({"status": "cancelled"}, {"live_appointment_id": "visit"}, {"listed"}),
     ],
 )
 def test_a_damaged_invoice_is_found(worked: World, wanted: Fields, changes: Fields, expected: set[str]) -> None:
@@ -312,7 +318,7 @@ def test_payments_below_zero_are_found(worked: World, amounts: tuple[int, int]) 
     bill = an(clinic, "invoices", status="issued")
     payments = [bill["payments"][0] | {"key": f"key-{i}", "amount_minor": a} for i, a in enumerate(amounts)]
     record = change(clinic, "invoices", bill, payments=payments)
-    assert set(rules(clinic)) == {("paid", record), ("events", record)}
+    assert set(rules(clinic)) == {("paid", record), ("events", record), ("ledger", record)}
 
 
 def test_a_payment_entered_twice_is_found(worked: World) -> None:
@@ -339,14 +345,15 @@ def test_a_gap_in_the_numbers_is_found(worked: World) -> None:
     """In the middle, and at the beginning, of a series."""
     clinic = worked.clinic
     bill = an(clinic, "invoices", number=2)
-    change(clinic, "invoices", bill, number=7)
+    record = change(clinic, "invoices", bill, number=7)
     assert [(v.rule, v.record_id, v.message) for v in check.run(clinic)] == [
+        ("ledger", record, "is INV-2026-00007, but was charged as INV-2026-00002"),
         ("number", "INV-2026", "INV-2026-00002 was never given out: a gap"),
         ("number", "INV-2026", "INV-2026-00004 to INV-2026-00006 was never given out: a gap"),
     ]
     change(clinic, "invoices", bill, number=2)
     change(clinic, "invoices", an(clinic, "invoices", number=1), number=4)
-    assert "INV-2026-00001 was never given out" in check.run(clinic)[0].message
+    assert "INV-2026-00001 was never given out" in check.run(clinic)[-1].message
 
 
 def test_a_number_given_out_twice_is_found(worked: World) -> None:
@@ -354,7 +361,10 @@ def test_a_number_given_out_twice_is_found(worked: World) -> None:
     clinic = worked.clinic
     clinic.database["invoices"].drop_index("series_1_number_1")
     change(clinic, "invoices", an(clinic, "invoices", number=3), number=2)
-    assert [(v.rule, v.message) for v in check.run(clinic)] == [("number", "INV-2026-00002 is given out twice")]
+    assert [(v.rule, v.message) for v in check.run(clinic)] == [
+        ("ledger", "is INV-2026-00002, but was charged as INV-2026-00003"),
+        ("number", "INV-2026-00002 is given out twice"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ def _work(world: World, clock: make.Clock) -> None:
     settlement.assign(clinic, MANAGER, three, key="a", amount_minor=500, to_payer=True, **why)
     settlement.deposit(clinic, MANAGER, world.asha.id, key="d", amount_minor=20_000, method=CASH)
     settlement.deposit_refund(clinic, MANAGER, world.asha.id, key="g", amount_minor=4_000, method=CASH, **why)
+    settlement.deposit(clinic, MANAGER, world.asha.id, key="d2", amount_minor=500, method=CARD)
     counted = {"pieces": {}, "other_minor": 1, "reason": "short"}
     short = tills.close(clinic, MANAGER, "manager", key="c", **counted).count.variance_minor
     assert tills.close(clinic, MANAGER, "manager", key="c2", **counted, shown_minor=short).entry
@@ -142,7 +143,7 @@ def add(clinic: Clinic, like: Fields, **changes: Any) -> str:
 def test_honest_work_breaks_no_rule(worked: World) -> None:
     """After everything that can happen to money."""
     events = {document["event"] for document in worked.clinic.database["journal"].find()}
-    assert len(events) == 14, events
+    assert len(events) == 15, events
     assert found(worked.clinic) == []
 
 
@@ -196,6 +197,7 @@ def test_charges_that_are_not_the_lines(worked: World) -> None:
         ("credit-note", {"document": ""}, "accounts"),
         ("deposit", {"document": "CN-2026-00009"}, "accounts"),
         ("till-open", {"event": "day-close", "postings": []}, "accounts"),
+        ("payment", {"till": None}, "accounts"),
         ("payment", {"patient_id": "nobody"}, "orphan"),
         ("payment", {"practitioner_id": "nobody"}, "orphan"),
         ("payment", {"postings": 3}, "readable"),
@@ -281,7 +283,7 @@ def test_a_gap_in_the_credit_notes(worked: World) -> None:
     clinic, note = worked.clinic, entry(worked.clinic, "credit-note", 1)
     slots = [slot.replace("CN-2026@2", "CN-2026@3") for slot in note["slots"]]
     change(clinic, "journal", note, slots=slots, document="CN-2026-00003")
-    assert rules(clinic) == {("ledger", "CN-2026")}
+    assert rules(clinic) == {("ledger", "CN-2026"), ("ledger", note["invoice_id"])}, "the invoice tells the number too"
 
 
 def test_one_event_posted_twice(worked: World) -> None:
@@ -420,3 +422,111 @@ def test_work_that_goes_on_is_no_violation(worked: World, monkeypatch: pytest.Mo
     monkeypatch.setattr(clinic.balances, "every", lambda: torn(balances))
     assert found(clinic) == []
     assert len(made) > 5
+
+
+def _first(document: Fields, name: str, **changes: Any) -> list[Fields]:
+    """A list of a stored document with its first part changed."""
+    return [document[name][0] | changes, *document[name][1:]]
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "changes"),
+    [
+        ("payment", "payments", {"method": "upi"}),
+        ("payment", "payments", {"by": "ann"}),
+        ("payment", "payments", {"received_on": "2026-03-01"}),
+        ("payment", "payments", {"payer": True}),
+        ("refund", "adjustments", {"method": "card"}),
+        ("write-off", "adjustments", {"reason": "other"}),
+    ],
+)
+def test_an_invoice_that_tells_its_money_otherwise(worked: World, event: str, name: str, changes: Fields) -> None:
+    """The sums are right; the receipt would print another method, day or person than the ledger has."""
+    clinic = worked.clinic
+    bill = clinic.database["invoices"].find_one({"_id": entry(clinic, event)["invoice_id"]})
+    assert bill is not None
+    record = change(clinic, "invoices", bill, **{name: _first(bill, name, **changes)})
+    assert rules(clinic) == {("ledger", record)}
+    assert "tells of entry" in found(clinic)[0].message
+
+
+@pytest.mark.parametrize("changes", [{"document": "CN-2026-00007"}, {"lines": {"net_minor": -1, "tax_minor": 1}}])
+def test_a_credit_note_that_the_invoice_tells_otherwise(worked: World, changes: Fields) -> None:
+    """Its number, or net and tax of its line, while the total is the same."""
+    clinic = worked.clinic
+    bill = clinic.database["invoices"].find_one({"_id": entry(clinic, "credit-note", 1)["invoice_id"]})
+    assert bill is not None
+    last = bill["adjustments"][-2]
+    assert last["event"] == "credit-note"
+    moved = [{**last["lines"][0], **{k: last["lines"][0][k] + v for k, v in changes.get("lines", {}).items()}}]
+    told = [*bill["adjustments"][:-2], last | changes | {"lines": moved}, bill["adjustments"][-1]]
+    record = change(clinic, "invoices", bill, adjustments=told)
+    assert rules(clinic) == {("ledger", record)}
+
+
+@pytest.mark.parametrize("event", ["payment", "deposit"])
+def test_money_by_another_method(worked: World, event: str) -> None:
+    """Card money that becomes a bank transfer changes no sum: neither a till's, nor an account's, nor the month's."""
+    clinic = worked.clinic
+    paid = clinic.database["journal"].find_one({"event": event, "postings.method": "card"})
+    assert paid is not None
+    money = [p | ({"method": "bank-transfer"} if "method" in p else {}) for p in paid["postings"]]
+    change(clinic, "journal", paid, postings=money)
+    wanted = {("facts", "2026-03")} | ({("ledger", paid["invoice_id"])} if event == "payment" else set())
+    assert rules(clinic) == wanted
+
+
+def test_a_cancellation_that_leaves_the_tax(worked: World) -> None:
+    """Balanced, nothing owed, and the tax office would be paid for what nobody bought."""
+    clinic, undone = worked.clinic, entry(worked.clinic, "cancel")
+    tax = next(p["amount_minor"] for p in undone["postings"] if p["book"] == "tax")
+    kept = [
+        p | {"amount_minor": p["amount_minor"] + tax * (p["book"] == "revenue" and p["line"] == 1)}
+        for p in undone["postings"]
+        if p["book"] != "tax"
+    ]
+    change(clinic, "journal", undone, postings=kept)
+    faults = [v for v in found(clinic) if v.rule == "ledger"]
+    assert [v.record_id for v in faults] == [undone["invoice_id"]]
+    assert "does not take back what was charged" in faults[0].message
+
+
+def test_a_cancellation_that_leaves_the_payer_owing(worked: World) -> None:
+    """What the payer owes and what the patient owes are nothing together."""
+    clinic, undone = worked.clinic, entry(worked.clinic, "cancel")
+    owed = next(p for p in undone["postings"] if p["book"] == "receivable")
+    split = [owed | {"amount_minor": owed["amount_minor"] - 100}, owed | {"amount_minor": 100, "payer_id": "payer-1"}]
+    change(clinic, "journal", undone, postings=[*split, *[p for p in undone["postings"] if p is not owed]])
+    assert rules(clinic) == {("ledger", undone["invoice_id"])}
+
+
+def test_a_line_that_is_credited_beyond_its_charge(worked: World) -> None:
+    """The invoice's total allows it, the line does not; copy and entry agree."""
+    clinic, note = worked.clinic, entry(worked.clinic, "credit-note")
+    bill = clinic.database["invoices"].find_one({"_id": note["invoice_id"]})
+    assert bill is not None
+    moved = [p | ({"line": 1} if "line" in p else {}) for p in note["postings"]]
+    change(clinic, "journal", note, postings=moved)
+    told = [
+        a | ({"lines": [part | {"line": 1} for part in a["lines"]]} if a["event"] == "credit-note" else {})
+        for a in bill["adjustments"]
+    ]
+    change(clinic, "invoices", bill, adjustments=told)
+    messages = [v.message for v in found(clinic) if (v.rule, v.record_id) == ("ledger", bill["_id"])]
+    assert any("more of line 2 than it charged" in message for message in messages)
+
+
+def test_a_day_that_is_open_again(worked: World) -> None:
+    """The entry that closed it was its last: there is no gap, and money could be dated into a day that is printed."""
+    clinic = worked.clinic
+    clinic.database["journal"].delete_one({"_id": entry(clinic, "day-close")["_id"]})
+    assert rules(clinic) == {("number", "2026-03-02")}
+    assert "the entry that closed it is gone" in found(clinic)[0].message
+
+
+@pytest.mark.parametrize("update", [{"$unset": {"kind": ""}}, {"$set": {"kind": "credit"}}])
+def test_a_till_that_is_not_among_the_tills(worked: World, update: Fields) -> None:
+    """The close of the day would not see that it is open."""
+    clinic = worked.clinic
+    assert clinic.database["balances"].update_one({"_id": "till:manager"}, update).modified_count == 1
+    assert [v.rule for v in found(clinic)] == ["listed"]
