@@ -40,6 +40,7 @@ from clinic_core.store.jobs import Jobs
 from clinic_core.store.journal import Journal
 from clinic_core.store.models import Models
 from clinic_core.store.mongo import Document, connect, database_of, reaching
+from clinic_core.store.papers import Papers
 from clinic_core.store.patients import Patients
 from clinic_core.store.sessions import Sessions
 from clinic_core.store.sign_in_failures import SignInFailures
@@ -185,6 +186,7 @@ class Clinic:
     invoices: Invoices
     journal: Journal
     balances: Balances
+    papers: Papers
     facts: Facts
     users: Users
     sessions: Sessions
@@ -274,6 +276,7 @@ def open_clinic(settings: Settings, *, url: str = "", now: Callable[[], datetime
         invoices=Invoices(database),
         journal=Journal(database),
         balances=Balances(database),
+        papers=Papers(database),
         facts=Facts(database),
         users=Users(database),
         sessions=Sessions(database),

@@ -16,9 +16,8 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access, money, tills
 from clinic_core.domain.access import Actor
 from clinic_core.domain.journal import Book, Entry, Event
-from clinic_core.domain.statements import TillCount
-from clinic_core.services import day_close, ledger
-from clinic_core.services import tills as service
+from clinic_core.domain.statements import DayClose, TillClose, TillCount
+from clinic_core.services import ledger, papers
 from ui import downloads, text, widgets
 from ui.rows import Row, rows
 
@@ -168,17 +167,25 @@ def day_button(clinic: Clinic, day: date, *, primary: bool = False, key: str = "
 
 
 def till_pdf(clinic: Clinic, actor: Actor, *, entry_id: str) -> bytes:
-    """The paper of a closed till, as it was then."""
-    from clinic_core.documents import closes  # noqa: PLC0415 - fpdf2 takes 0.7 s to import
-
-    return closes.till(service.paper(clinic, actor, entry_id))
+    """The paper of a closed till, as it was first printed."""
+    return papers.of_till(clinic, actor, entry_id, _drawn_till)
 
 
 def day_pdf(clinic: Clinic, actor: Actor, *, day: date) -> bytes:
-    """The paper of a closed day, as it was then."""
+    """The paper of a closed day, as it was first printed."""
+    return papers.of_day(clinic, actor, day, _drawn_day)
+
+
+def _drawn_till(close: TillClose) -> bytes:
     from clinic_core.documents import closes  # noqa: PLC0415 - fpdf2 takes 0.7 s to import
 
-    return closes.day(day_close.paper(clinic, actor, day))
+    return closes.till(close)
+
+
+def _drawn_day(close: DayClose) -> bytes:
+    from clinic_core.documents import closes  # noqa: PLC0415 - fpdf2 takes 0.7 s to import
+
+    return closes.day(close)
 
 
 def closes(clinic: Clinic, found: Sequence[Entry], *, who: bool, key: str, counts: Sequence[TillCount] = ()) -> None:

@@ -46,6 +46,7 @@ def run(clinic: Clinic, *, say: Callable[[str], None] = lambda _: None) -> list[
         ("the ledger", lambda: _ledger(clinic, known, books)),
         ("invoices", lambda: _invoices(clinic, known, books[0])),
         ("balances", lambda: _balances(clinic, books[0])),
+        ("papers", lambda: _papers(clinic)),
         ("packages", lambda: check_packages.faults(clinic)),
         ("facts", lambda: iter(()) if known.unread else books.pop().facts(visits)),
         ("staff and hours", lambda: _links(clinic, known)),
@@ -211,6 +212,14 @@ def _balances(clinic: Clinic, books: Checker) -> Iterator[Violation]:
         else:
             yield from books.balance(stored.record, stored.document)
     yield from books.without_copies()
+
+
+def _papers(clinic: Clinic) -> Iterator[Violation]:
+    for stored in clinic.papers.every():
+        if stored.record is None:
+            yield _unreadable("paper", stored.id, stored.problem)
+        elif not stored.record.is_intact:
+            yield Violation(rule="paper", record_id=stored.id, message="is not what was printed first")
 
 
 def _invoices(clinic: Clinic, known: _Known, books: Checker) -> Iterator[Violation]:

@@ -90,13 +90,18 @@ def past(clinic: Clinic, actor: Actor, *, most: int = 5) -> list[Entry]:
 
 def paper(clinic: Clinic, actor: Actor, entry_id: str) -> TillClose:
     """What the paper of a closed till says; that of a colleague is for managers. Raises NotFound."""
+    return tills.till_close(session(clinic, closed(clinic, actor, entry_id)))
+
+
+def closed(clinic: Clinic, actor: Actor, entry_id: str) -> Entry:
+    """The entry that closed a till; that of a colleague is for managers. Raises NotFound."""
     access.require(actor, "till.use")
     entry = clinic.journal.get(entry_id)
     if entry is None or entry.event is not Event.TILL_CLOSE:
         raise NotFound("No till was closed under this number.")
     if tills.owner(entry) != actor.username:
         access.require(actor, "till.read_all")
-    return tills.till_close(session(clinic, entry))
+    return entry
 
 
 def open_till(clinic: Clinic, actor: Actor, *, key: str, float_minor: int) -> Entry:
@@ -276,6 +281,7 @@ __all__ = [
     "Till",
     "all_open",
     "close",
+    "closed",
     "colleagues",
     "heading_of",
     "last_float",

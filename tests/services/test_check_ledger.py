@@ -14,14 +14,14 @@ from clinic_core.domain.access import Role
 from clinic_core.domain.billing import Invoice, InvoiceStatus, PaymentMethod
 from clinic_core.domain.ids import new_id
 from clinic_core.domain.payers import Payer
-from clinic_core.services import billing, check, day_close, facts, settlement, tills
+from clinic_core.services import billing, check, day_close, facts, papers, settlement, tills
 from clinic_core.services.check import Violation
 from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import World, fresh_database, set_up
 
 Fields = dict[str, Any]
-DAMAGED = ("invoices", "journal", "balances", "fact_blocks", "payers", "organization", "appointments")
+DAMAGED = ("invoices", "journal", "balances", "fact_blocks", "payers", "organization", "appointments", "papers")
 CASH, CARD = PaymentMethod.CASH, PaymentMethod.CARD
 MANAGER = make.actor(Role.MANAGER)
 LATER = 60  # minutes after which what is half done is a violation
@@ -530,3 +530,14 @@ def test_a_till_that_is_not_among_the_tills(worked: World, update: Fields) -> No
     clinic = worked.clinic
     assert clinic.database["balances"].update_one({"_id": "till:manager"}, update).modified_count == 1
     assert [v.rule for v in found(clinic)] == ["listed"]
+
+
+def test_a_paper_that_is_not_what_was_printed(worked: World) -> None:
+    """The paper of a closed day is a document; one byte more or less is another one."""
+    clinic = worked.clinic
+    papers.of_day(clinic, MANAGER, make.MONDAY, lambda close: f"%PDF {close.taken_minor}".encode())
+    assert found(clinic) == []
+    kept = clinic.database["papers"].find_one({"_id": "day-close:2026-03-02"})
+    assert kept is not None
+    record = change(clinic, "papers", kept, content=kept["content"] + b" ")
+    assert rules(clinic) == {("paper", record)}

@@ -18,9 +18,10 @@ from clinic_core.domain.audit import AuditEvent
 from clinic_core.domain.billing import Invoice, PaymentMethod
 from clinic_core.domain.ids import new_id
 from clinic_core.domain.journal import Book, Entry, Event, till_account
+from clinic_core.domain.statements import DayClose, TillClose
 from clinic_core.domain.tills import Way
 from clinic_core.errors import ClinicError, Conflict, Forbidden, IllegalTransition, InvalidInput, NotFound, Unavailable
-from clinic_core.services import billing, day_close, ledger, settlement, tills
+from clinic_core.services import billing, day_close, ledger, papers, settlement, tills
 from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import World
@@ -390,6 +391,36 @@ def test_a_difference_that_is_explained_was_counted_once(world: World, reception
     assert done is not None
     till = tills.paper(clinic, reception, done.id).till
     assert (till.variance_minor, till.counts, till.first_variance_minor) == (-15_000, 1, 0)
+
+
+def test_a_paper_is_printed_once(world: World, reception: Actor, ann: Actor, manager: Actor) -> None:
+    """A later release draws it otherwise; two who print at once get the same; nobody gets it who may not."""
+    clinic = world.clinic
+    open_till(world, reception)
+    done = close(clinic, reception, 200_000).entry
+    assert done is not None
+    with pytest.raises(NotFound):
+        papers.of_day(clinic, manager, make.MONDAY, lambda _: b"%PDF of an open day")
+    day_close.close(clinic, manager, make.MONDAY)
+
+    def old(close: DayClose | TillClose) -> bytes:
+        return f"%PDF {close.day} of an old release".encode()
+
+    def new(close: DayClose | TillClose) -> bytes:
+        return f"%PDF {close.day} in another font".encode()
+
+    def slow(close: DayClose) -> bytes:
+        papers.of_day(clinic, manager, make.MONDAY, old)  # somebody else is quicker
+        return new(close)
+
+    first = papers.of_day(clinic, manager, make.MONDAY, slow)
+    assert first == papers.of_day(clinic, manager, make.MONDAY, new) == b"%PDF 2026-03-02 of an old release"
+    slip = papers.of_till(clinic, reception, done.id, old)
+    assert papers.of_till(clinic, manager, done.id, new) == slip
+    with pytest.raises(Forbidden):
+        papers.of_day(clinic, reception, make.MONDAY, new)
+    with pytest.raises(Forbidden):
+        papers.of_till(clinic, ann, done.id, new)
 
 
 # -- closing a day -------------------------------------------------------------------------------------------------
