@@ -148,7 +148,8 @@ class Books:
         if not till.opened:
             return
         count = _pieces(till.amount_minor + wrong_by)
-        self._place(tills.closed(stamp, till, count=count, currency=ORGANIZATION.currency, heading=_HEADING), [_TILL])
+        made = tills.closed(stamp, till, count=count, currency=ORGANIZATION.currency, heading=_HEADING)
+        self._place(replace(made, till=till.opened), [_TILL])
 
     def _carry_out(self, one: _Open, step: Step, day: date) -> None:
         stamp = Stamp(key=_key(one.invoice, step), day=day, at=step.at, by=step.by, reason=step.reason)
