@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -100,20 +99,25 @@ def take(
     payer, way = _payer(clinic, payer_id), PaymentMethod(method)
     _require(key, amount_minor)
     note = billing.clean_text(reference, field="reference")
-    parts = [_part(entry) for entry in _posted(clinic, payer.id, key)]
-    left = amount_minor - sum(part.amount_minor for part in parts)
-    if left < 0:
-        raise Conflict("This form took another amount already. Reload the page and look at what is open.")
-    _require_owed(clinic, payer, left)
+    owed = _owed(clinic, payer.id)  # before looking at what the key took: another tab may be sending the same form
+    entries: list[Entry] = []
+    left = amount_minor
     while left > 0:
-        at = f"payer:{payer.id}:{key}:{len(parts) + 1}"
-        stamp = Stamp(key=at, day=clinic.today(), at=clinic.now(), by=actor.username, reference=note)
-        entry = _next(clinic, actor, payer, _Money(stamp=stamp, method=way, most_minor=left))
+        at = _key(payer.id, key, len(entries) + 1)
+        entry = _made_before(clinic, at)
+        if entry is None:
+            if not entries and left > owed:
+                raise OverPayment(f"This payer owes {clinic.money(owed)} in all. Enter that or less.")
+            stamp = Stamp(key=at, day=clinic.today(), at=clinic.now(), by=actor.username, reference=note)
+            entry = _next(clinic, actor, payer, _Money(stamp=stamp, method=way, most_minor=left))
         if entry is None:
             break
-        parts.append(_part(entry))
-        left -= parts[-1].amount_minor
-    return Allocated(parts=tuple(parts), left_minor=left)
+        _record(clinic, actor, entry, way)
+        entries.append(entry)
+        left -= entry.sum_of(Book.MONEY)
+    if left < 0 or clinic.journal.by_key(_key(payer.id, key, len(entries) + 1)) is not None:
+        raise Conflict("This form took another amount already. Reload the page and look at what is open.")
+    return Allocated(parts=tuple(_part(entry) for entry in entries), left_minor=left)
 
 
 def _require(key: str, amount_minor: int) -> None:
@@ -123,30 +127,32 @@ def _require(key: str, amount_minor: int) -> None:
         raise InvalidInput("Enter an amount above zero.", field="amount")
 
 
-def _require_owed(clinic: Clinic, payer: Payer, amount_minor: int) -> None:
-    owed = sum(invoice.payer_due_minor for invoice in clinic.invoices.of_payer(payer.id))
-    if amount_minor > owed:
-        raise OverPayment(f"This payer owes {clinic.money(owed)} in all. Enter that or less.")
+def _owed(clinic: Clinic, payer_id: str) -> int:
+    return sum(invoice.payer_due_minor for invoice in clinic.invoices.of_payer(payer_id))
 
 
-def _posted(clinic: Clinic, payer_id: str, key: str) -> Iterator[Entry]:
-    """What the key posted already, in order."""
-    place = 1
-    while (entry := clinic.journal.by_key(f"payer:{payer_id}:{key}:{place}")) is not None:
+def _key(payer_id: str, key: str, place: int) -> str:
+    return f"payer:{payer_id}:{key}:{place}"
+
+
+def _made_before(clinic: Clinic, at: str) -> Entry | None:
+    """What the key posted already, its invoice up to date."""
+    entry = clinic.journal.by_key(at)
+    if entry is not None:
         ledger.settle(clinic, [entry])
-        yield entry
-        place += 1
+    return entry
 
 
 def _next(clinic: Clinic, actor: Actor, payer: Payer, money: _Money) -> Entry | None:
     """Pay the oldest invoice, in full or as far as the money goes; None when the payer owes nothing any more.
 
-    Should somebody else take money for that invoice meanwhile, the next look finds what is left of it.
+    Should somebody else take money for that invoice meanwhile, the next look finds what is left of it; and should it
+    be the same form, sent twice, that entry is the answer.
     """
     for _ in range(_TRIES):
         oldest = next(iter(_open(clinic, payer.id)), None)
         if oldest is None:
-            return None
+            return _made_before(clinic, money.stamp.key)
         try:
             return _pay(clinic, actor, oldest, money)
         except OverPayment:
@@ -165,19 +171,15 @@ def _pay(clinic: Clinic, actor: Actor, invoice: Invoice, money: _Money) -> Entry
         return settling.payment(known, kept, amount_minor=amount, method=method, payer=True)
 
     cash_of = actor.username if method is PaymentMethod.CASH else ""
-    posted = ledger.post(clinic, stamp.key, [invoice_account(invoice.id)], make, cash_of=cash_of)
-    if not posted.again:
-        detail = {"number": posted.entry.label, "amount_minor": str(posted.entry.sum_of(Book.MONEY))}
-        clinic.audit.record(
-            actor,
-            "payment.take",
-            invoice.id,
-            patient_id=invoice.patient_id,
-            once=posted.entry.id,
-            method=method.value,
-            **detail,
-        )
-    return posted.entry
+    return ledger.post(clinic, stamp.key, [invoice_account(invoice.id)], make, cash_of=cash_of).entry
+
+
+def _record(clinic: Clinic, actor: Actor, entry: Entry, method: PaymentMethod) -> None:
+    """The audit line of an entry; repeating the form completes one that a crash cut off, and doubles none."""
+    detail = {"number": entry.label, "amount_minor": str(entry.sum_of(Book.MONEY)), "method": method.value}
+    clinic.audit.record(
+        actor, "payment.take", entry.invoice_id or "", patient_id=entry.patient_id, once=entry.id, **detail
+    )
 
 
 def _part(entry: Entry) -> Part:

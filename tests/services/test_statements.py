@@ -353,6 +353,41 @@ def test_the_same_payment_twice_is_one(world: World, reception: Actor, owed: lis
     assert sum(world.clinic.invoices.get(one.id).payer_paid_minor for one in owed) == 50_000
 
 
+@pytest.mark.parametrize("look", [1, 2])
+def test_a_second_tab_gets_what_its_own_form_took(
+    world: World, reception: Actor, owed: list[Invoice], monkeypatch: pytest.MonkeyPatch, look: int
+) -> None:
+    """The first tab is done while the second one looks: it is not told that the payer owes nothing, or less."""
+    read, looks, first = world.clinic.invoices.of_payer, [], []
+
+    def slow(payer_id: str) -> list[Invoice]:
+        looks.append(payer_id)
+        if len(looks) == look:
+            first.append(take(world, reception, 72_000))
+        return read(payer_id)
+
+    monkeypatch.setattr(world.clinic.invoices, "of_payer", slow)
+
+    second = take(world, reception, 72_000)
+
+    assert [second] == first
+    assert (second.amount_minor, second.left_minor) == (72_000, 0)
+
+
+def test_a_payment_whose_audit_line_was_cut_off_gets_it(
+    world: World, reception: Actor, owed: list[Invoice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The money is taken and who took it unknown: the same form again writes the line, and only once."""
+    with monkeypatch.context() as patch:
+        patch.setattr(world.clinic.audit, "record", lambda *_, **__: (_ for _ in ()).throw(Unavailable("away")))
+        with pytest.raises(Unavailable):
+            take(world, reception, 50_000)
+    for _ in range(2):
+        take(world, reception, 50_000)
+    lines = [line for line in world.clinic.database["audit_events"].find({"action": "payment.take"})]
+    assert sorted(line["detail"]["amount_minor"] for line in lines) == ["10000", "40000"]
+
+
 def test_a_payment_that_was_cut_off_is_completed(
     world: World, reception: Actor, owed: list[Invoice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
