@@ -14,6 +14,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access, pricing
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import EXPECTED
+from clinic_core.domain.journal import slot
 from clinic_core.domain.organization import HealthcareService, Organization, Price, check_organization, check_service
 from clinic_core.domain.payers import Payer, check_payer
 from clinic_core.domain.people import Practitioner, clean_name
@@ -22,6 +23,7 @@ from clinic_core.errors import Conflict, InvalidInput, NotFound
 
 MOST_DAYS: Final = 62
 _TRIES: Final = 20
+_YEARS: Final = 100  # so far back goes what was brought in from another system
 
 R = TypeVar("R", Organization, Practitioner, HealthcareService, Schedule, Payer)
 
@@ -29,7 +31,8 @@ R = TypeVar("R", Organization, Practitioner, HealthcareService, Schedule, Payer)
 def save_organization(clinic: Clinic, actor: Actor, organization: Organization) -> Organization:
     """Save the clinic's profile. Raises InvalidInput, or Conflict when somebody changed it since it was read.
 
-    The time zone stays once a visit is booked: the visits' days were reckoned by it.
+    The time zone stays once a visit is booked: the visits' days were reckoned by it. A prefix that numbers invoices, or
+    ever did, numbers no credit notes, and the other way round: no two papers have one number.
     """
     access.require(actor, "settings.write")
     wanted = check_organization(organization)
@@ -38,6 +41,7 @@ def save_organization(clinic: Clinic, actor: Actor, organization: Organization) 
         raise InvalidInput(
             f"The time zone stays {present.time_zone}: visits are booked by it already.", field="time_zone"
         )
+    _require_prefixes(clinic, present, wanted)
     saved = clinic.organization_store.save(wanted)
     return _saved(clinic, actor, "organization", saved)
 
@@ -127,6 +131,22 @@ def _change_prices(
         except Conflict:
             continue
     raise Conflict("Others change this service right now. Reload the page and enter the price again.")
+
+
+def _require_prefixes(clinic: Clinic, present: Organization, wanted: Organization) -> None:
+    """A new prefix has never been that of the other kind of paper."""
+    notes, invoices = wanted.credit_note_prefix, wanted.invoice_prefix
+    if notes != present.credit_note_prefix and clinic.invoices.begun(_series(clinic, notes)):
+        raise InvalidInput("Invoices are numbered with this prefix. Choose another.", field="credit_note_prefix")
+    first = (slot(f"number:{series}", 1) for series in _series(clinic, invoices))
+    if invoices != present.invoice_prefix and clinic.journal.holding(first):
+        raise InvalidInput("Credit notes are numbered with this prefix. Choose another.", field="invoice_prefix")
+
+
+def _series(clinic: Clinic, prefix: str) -> list[str]:
+    """The series that a prefix may have had: one a year."""
+    last = clinic.today().year + 1
+    return [f"{prefix}-{year}" for year in range(last - _YEARS, last + 1)]
 
 
 def _require_package(present: Mapping[str, HealthcareService], wanted: HealthcareService) -> None:

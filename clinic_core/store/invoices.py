@@ -203,6 +203,11 @@ class Invoices:
         """The highest number given out in a series, 0 when there is none."""
         return self._numbers.last(series)
 
+    def begun(self, series: Iterable[str]) -> bool:
+        """Whether one of these series has an invoice."""
+        with reaching():
+            return self._collection.find_one({"series": {"$in": list(series)}, "number": 1}, {"_id": 1}) is not None
+
     def change(self, before: Invoice, after: Invoice) -> Invoice:
         """Replace the version that was read by `after` (one version more). The same change twice is harmless.
 

@@ -10,10 +10,11 @@ import pytest
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
+from clinic_core.domain.billing import InvoiceStatus
 from clinic_core.domain.organization import Organization, Room, TaxRounding, TaxRule
 from clinic_core.domain.schedules import Absence, Opening, parse_openings
 from clinic_core.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, NotFound
-from clinic_core.services import directory
+from clinic_core.services import billing, directory, settlement
 from tests import make
 from tests.conftest import World
 
@@ -62,6 +63,24 @@ def test_a_profile_that_cannot_be_names_its_field(
         directory.save_organization(clinic, manager, make.organization(**changes))
     assert refused.value.field == field
     assert clinic.organization_store.all() == []
+
+
+def test_a_prefix_stays_with_its_kind_of_paper(world: World, manager: Actor) -> None:
+    """INV becomes X, then CN becomes INV: there would be two papers INV-2026-00001. Last year's series count too."""
+    clinic, profile = world.clinic, world.clinic.organization()
+    issued = billing.issue(clinic, manager, clinic.invoices.add(make.invoice(patient_id=world.asha.id)))
+    settlement.credit_note(clinic, manager, issued, key="k", amounts={0: 100}, reason="Slip")
+    clinic.invoices.add_history("OLD-1999", [make.invoice(source_id="1", status=InvoiceStatus.CANCELLED)])
+    moved = directory.save_organization(clinic, manager, replace(profile, invoice_prefix="X"))
+    for prefix in ("INV", "OLD"):
+        with pytest.raises(InvalidInput, match="Invoices are numbered") as refused:
+            directory.save_organization(clinic, manager, replace(moved, credit_note_prefix=prefix))
+        assert refused.value.field == "credit_note_prefix"
+    moved = directory.save_organization(clinic, manager, replace(moved, credit_note_prefix="C"))
+    with pytest.raises(InvalidInput, match="Credit notes are numbered"):
+        directory.save_organization(clinic, manager, replace(moved, invoice_prefix="CN"))
+    back = replace(moved, invoice_prefix="INV", credit_note_prefix="CN")
+    assert directory.save_organization(clinic, manager, back).invoice_prefix == "INV"
 
 
 def test_the_time_zone_stays_once_a_visit_is_booked(world: World, manager: Actor) -> None:
