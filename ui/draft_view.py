@@ -118,6 +118,7 @@ def _table(work: _Work, services: Mapping[str, HealthcareService], currency: str
             "price": st.column_config.NumberColumn(f"Price ({currency})", **amount),
             "discount": st.column_config.NumberColumn("Discount", help="Off the whole line.", **amount),
             "tax": st.column_config.NumberColumn("Tax %", min_value=0.0, max_value=100.0, step=0.01, format="%g"),
+            "session": None,  # goes with its row, whatever is typed there
         },
     )
 

@@ -12,7 +12,7 @@ from clinic_core.domain.organization import HealthcareService
 from clinic_core.errors import InvalidInput
 
 Columns: TypeAlias = dict[str, list[Any]]  # equally long, one entry per line
-NAMES = ("service", "description", "quantity", "price", "discount", "tax")
+NAMES = ("service", "description", "quantity", "price", "discount", "tax", "session")
 
 
 def columns(lines: Iterable[LineItem], currency: str) -> Columns:
@@ -39,11 +39,12 @@ def read(edited: Mapping[str, list[Any]], services: Mapping[str, HealthcareServi
 def discount(typed: str, invoice: Invoice) -> int:
     """Minor units of a discount on the whole invoice as typed: an amount, or a percentage like ``"10 %"``."""
     if typed.strip().endswith("%"):
-        return money.share(invoice.totals.gross_minor, money.parse_percent(typed, invoice.locale))
+        whole = sum(billing.discountable(invoice.lines))
+        return money.share(whole, money.parse_percent(typed, invoice.locale))
     return money.parse_minor(typed, invoice.currency, invoice.locale)
 
 
-def _row(line: LineItem, currency: str) -> tuple[str, str, int, float, float, float]:
+def _row(line: LineItem, currency: str) -> tuple[str, str, int, float, float, float, str | None]:
     return (
         line.service_id,
         line.description,
@@ -51,6 +52,7 @@ def _row(line: LineItem, currency: str) -> tuple[str, str, int, float, float, fl
         float(money.to_decimal(line.unit_price_minor, currency)),
         float(money.to_decimal(line.discount_minor, currency)),
         line.tax_basis_points / 100,
+        line.session,
     )
 
 
@@ -67,6 +69,7 @@ def _line(number: int, row: Mapping[str, Any], services: Mapping[str, Healthcare
             unit_price_minor=_minor(row["price"], usual.unit_price_minor, currency),
             discount_minor=_minor(row["discount"], 0, currency),
             tax_basis_points=usual.tax_basis_points if row["tax"] is None else money.parse_percent(row["tax"]),
+            session=row["session"],
         )
     except InvalidInput as error:
         raise InvalidInput(f"Line {number}: {error}", field=error.field) from error

@@ -58,6 +58,7 @@ class LineItem:
     unit_price_minor: int
     discount_minor: int = 0  # off the whole line
     tax_basis_points: int = 0
+    session: str | None = None  # the key of the entry that took the session of a package which pays for the line
 
     @property
     def gross_minor(self) -> int:
@@ -321,20 +322,31 @@ def clean_text(text: str, *, field: str) -> str:
     return cleaned
 
 
+def discountable(lines: Iterable[LineItem]) -> list[int]:
+    """What a discount on the whole can be taken off, of each line: nothing where a session of a package pays."""
+    return [0 if line.session else line.gross_minor for line in lines]
+
+
 def spread_discount(lines: Iterable[LineItem], discount_minor: int) -> tuple[LineItem, ...]:
-    """The lines with one discount over all of them, in proportion; the last cents go to the largest remainders."""
+    """The lines with one discount over all of them, in proportion; the last cents go to the largest remainders.
+
+    Lines that a session of a package pays for stay as they are.
+    """
     kept = tuple(lines)
-    gross = sum(line.gross_minor for line in kept)
+    bases = discountable(kept)
+    gross = sum(bases)
     if not 0 <= discount_minor <= gross:
         raise InvalidInput("The discount must lie between 0 and the sum of the lines.", field="discount")
     if gross == 0:
         return kept
-    parts = [divmod(line.gross_minor * discount_minor, gross) for line in kept]
+    parts = [divmod(base * discount_minor, gross) for base in bases]
     shares = [whole for whole, _ in parts]
     by_remainder = sorted(range(len(kept)), key=lambda i: (-parts[i][1], i))
     for i in by_remainder[: discount_minor - sum(shares)]:
         shares[i] += 1
-    return tuple(replace(line, discount_minor=part) for line, part in zip(kept, shares, strict=True))
+    return tuple(
+        line if line.session else replace(line, discount_minor=part) for line, part in zip(kept, shares, strict=True)
+    )
 
 
 def check_payment(payment: Payment) -> None:

@@ -18,7 +18,9 @@ from clinic_core.domain.billing import OWING, Invoice, InvoiceStatus, LineItem
 from clinic_core.domain.journal import Entry, Event, package_account
 from clinic_core.domain.money import round_minor
 from clinic_core.domain.organization import HealthcareService
+from clinic_core.errors import IllegalTransition, InvalidInput
 
+_MOVES: Final = frozenset({Event.PACKAGE_USE, Event.PACKAGE_RETURN})
 _TEXT: Final = re.compile(r" \(Package: session ([0-9]+) of ([0-9]+)\)")
 
 
@@ -41,6 +43,7 @@ class Session:
 
     number: int
     sessions: int
+    key: str = ""  # of the entry that took it
 
     @property
     def reference(self) -> str:
@@ -72,21 +75,72 @@ def sold(invoice: Invoice, services: Mapping[str, HealthcareService]) -> list[Pa
     ]
 
 
+def find(packages: Iterable[Package], account: str) -> Package | None:
+    """The package of an account."""
+    return next((package for package in packages if package.account == account), None)
+
+
 def covering(packages: Iterable[Package], service_id: str) -> list[Package]:
     """The packages that hold sessions of a service, the one that was sold first at the head."""
     return sorted((p for p in packages if p.covers == service_id and p.sessions), key=lambda p: (p.sold_on, p.label))
 
 
-def bought(invoice: Invoice, services: Mapping[str, HealthcareService], account: str) -> int:
-    """How many sessions the invoice sold on an account, whatever became of it later."""
+def bought(invoice: Invoice, services: Mapping[str, HealthcareService]) -> list[Package]:
+    """The packages that an invoice sold, whatever became of it later."""
     whole = replace(invoice, adjustments=(), status=InvoiceStatus.ISSUED, issued_on=invoice.issued_on or date.max)
-    return sum(package.sessions for package in sold(whole, services) if package.account == account)
+    return sold(whole, services)
+
+
+def require_enough(
+    before: Invoice, after: Invoice, services: Mapping[str, HealthcareService], used: Mapping[str, int]
+) -> None:
+    """Raise IllegalTransition when an invoice leaves fewer sessions than were used (`used`, by account).
+
+    `after` is the invoice with the entry that takes back sessions which `before` still sells.
+    """
+    left = {package.account: package.sessions for package in sold(after, services)}
+    for package in sold(before, services):
+        count, kept = used.get(package.account, 0), left.get(package.account, 0)
+        if count <= kept or kept == package.sessions:
+            continue
+        if after.status is InvoiceStatus.CANCELLED:
+            raise IllegalTransition(
+                f"{count} sessions of this package were used, so it cannot be cancelled. Credit what is left of it."
+            )
+        raise IllegalTransition(
+            f"{count} of {package.sessions} sessions of this package were used. At most "
+            f"{before.money(creditable(before, services, package, count))} of it can be credited."
+        )
+
+
+def creditable(invoice: Invoice, services: Mapping[str, HealthcareService], package: Package, used: int) -> int:
+    """What can be taken back of a package, with tax, such that the used sessions stay."""
+    whole = find(bought(invoice, services), package.account) or package
+    taxes = billing.line_taxes(invoice.lines, invoice.tax_rule)
+    outside = not invoice.tax_rule.inclusive
+    lines = [at for at, line in enumerate(invoice.lines) if line.service_id == package.service_id]
+    asked = sum(invoice.lines[at].amount_minor + (taxes[at] if outside else 0) for at in lines)
+    credited = sum(
+        part.net_minor + part.tax_minor for one in invoice.adjustments for part in one.lines if part.line in lines
+    )
+    return max(asked * (whole.sessions - used) // whole.sessions - credited, 0)
+
+
+def overused(now: Package | None, entries: Iterable[Entry]) -> str:
+    """What is wrong with a package (None: it is not sold any more) of which more is used than is left; "" for nothing.
+
+    What it sold at first is another question: see `fault`.
+    """
+    taken, left = len(in_use(entries)), now.sessions if now else 0
+    return f"{taken} sessions are taken of {left} that were not cancelled or credited" if taken > left else ""
 
 
 def fault(entries: Iterable[Entry], sessions: int) -> str:
     """What is wrong with the entries of a package that sold so many sessions; "" when nothing is."""
     taken: set[int] = set()
     for entry in entries:
+        if entry.event not in _MOVES:
+            continue
         number = session_of(entry).number
         if (entry.event is Event.PACKAGE_USE) == (number in taken):
             return f"session {number} is taken twice, or given back without having been taken"
@@ -100,11 +154,10 @@ def in_use(entries: Iterable[Entry]) -> set[int]:
     """Which sessions of a package are taken, after all entries of its account."""
     taken: set[int] = set()
     for entry in entries:
-        number = session_of(entry).number
         if entry.event is Event.PACKAGE_USE:
-            taken.add(number)
+            taken.add(session_of(entry).number)
         elif entry.event is Event.PACKAGE_RETURN:
-            taken.discard(number)
+            taken.discard(session_of(entry).number)
     return taken
 
 
@@ -120,7 +173,7 @@ def next_session(package: Package, entries: Iterable[Entry]) -> Session | None:
 def session_of(entry: Entry) -> Session:
     """The session that an entry took or gave back."""
     number, _, sessions = entry.reference.partition("/")
-    return Session(number=int(number), sessions=int(sessions))
+    return Session(number=int(number), sessions=int(sessions), key=entry.key)
 
 
 def account_of(entry: Entry) -> str:
@@ -132,24 +185,53 @@ def account_of(entry: Entry) -> str:
 def covered(line: LineItem, session: Session) -> LineItem:
     """The line of a visit that a session pays for: its price and why it is not asked."""
     text = f" (Package: session {session.number} of {session.sessions})"
-    return replace(line, description=line.description + text, discount_minor=line.gross_minor)
+    return replace(
+        line, description=line.description + text, discount_minor=line.gross_minor, session=session.key or None
+    )
 
 
 def uncovered(line: LineItem) -> LineItem:
     """The line as it was before a session paid for it."""
-    if not _TEXT.search(line.description):
-        return line
-    return replace(line, description=_TEXT.sub("", line.description), discount_minor=0)
+    return replace(_unnamed(line), discount_minor=0) if is_covered(line) else line
 
 
-def named(lines: Iterable[LineItem]) -> set[str]:
-    """The sessions that an invoice's lines say they used, as entries name them."""
-    return {f"{found[1]}/{found[2]}" for line in lines for found in _TEXT.finditer(line.description)}
+def saved_over(before: Iterable[LineItem], lines: Iterable[LineItem]) -> tuple[LineItem, ...]:
+    """The lines that take the place of a draft's, where a session pays for one line, whatever its text says.
+
+    One that gives nothing off any more is paid for by nobody's session; the same session on a second line, and one
+    that the draft does not have, are none. Raises InvalidInput, naming the line, when a session would pay for another
+    service.
+    """
+    held = {line.session: line.service_id for line in before if line.session}
+    kept: list[LineItem] = []
+    for number, line in enumerate(lines, start=1):
+        covers = held.get(line.session) if line.discount_minor or not line.gross_minor else None
+        if covers not in (None, line.service_id):
+            raise InvalidInput(
+                f"Line {number}: a session of a package pays for it. Take the line off, then add the other service.",
+                field="service",
+            )
+        kept.append(line if covers or not line.session else _unnamed(line))
+        if covers:
+            held.pop(line.session)
+    return tuple(kept)
+
+
+def carries(lines: Iterable[LineItem], use: Entry) -> bool:
+    """Whether the session that an entry took pays for one of the lines.
+
+    Lines that were written before they carried the entry's key are known by their text.
+    """
+    text = f" (Package: session {session_of(use).number} of {session_of(use).sessions})"
+    return any(
+        line.session == use.key if line.session else text in line.description and not line.amount_minor
+        for line in lines
+    )
 
 
 def is_covered(line: LineItem) -> bool:
-    """Whether the line says that a session paid for it."""
-    return bool(_TEXT.search(line.description))
+    """Whether a session paid for the line; one that was written before it carried the session says so in its text."""
+    return line.session is not None or bool(_TEXT.search(line.description))
 
 
 def singly(line: LineItem, sessions: Sequence[Session]) -> list[LineItem]:
@@ -158,6 +240,10 @@ def singly(line: LineItem, sessions: Sequence[Session]) -> list[LineItem]:
     rest = line.quantity - len(sessions)
     left = [replace(line, quantity=rest)] if rest else []
     return [*(covered(one, session) for session in sessions), *left]
+
+
+def _unnamed(line: LineItem) -> LineItem:
+    return replace(line, description=_TEXT.sub("", line.description), session=None)
 
 
 def _kept(invoice: Invoice, at: int) -> Decimal:

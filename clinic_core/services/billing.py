@@ -12,7 +12,7 @@ from datetime import date
 from typing import Final
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import access, billing, settling
+from clinic_core.domain import access, billing, packages, settling
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
 from clinic_core.domain.billing import Invoice, InvoiceStatus, LineItem, Party, Payment, PaymentMethod, PayTo
@@ -185,7 +185,8 @@ def set_lines(
     access.require(actor, "invoice.write")
     billing.require_draft(before)
     billing.check_lines(lines)
-    kept = tuple(lines) if discount_minor is None else billing.spread_discount(lines, discount_minor)
+    kept = packages.saved_over(before.lines, lines)
+    kept = kept if discount_minor is None else billing.spread_discount(kept, discount_minor)
     after = clinic.invoices.change(before, _priced(replace(before, lines=kept), clinic.organization()))
     charging.settle_sessions(clinic, actor, after)
     _record(clinic, actor, "invoice.write", after)
@@ -238,6 +239,7 @@ def issue(clinic: Clinic, actor: Actor, before: Invoice) -> Invoice:
         raise IllegalTransition("This invoice is cancelled. Bill the visit again instead.")
     if not before.lines:
         raise InvalidInput("This invoice has no lines. Add what is to be paid for, then issue it.", field="lines")
+    charging.settle_sessions(clinic, actor, before)  # whoever changed the lines may have died before it
     wanted = _snapshot(clinic, actor, before)
     series = _series(clinic.organization(), wanted.issued_on or clinic.today())
     return _issued(clinic, actor, clinic.invoices.issue(before, wanted, series))
@@ -298,7 +300,8 @@ def require_posted(clinic: Clinic, invoice_id: str) -> Invoice:
 def cancel(clinic: Clinic, actor: Actor, before: Invoice, reason: str) -> Invoice:
     """Cancel a draft, or an issued invoice that nothing was paid on; it keeps its number.
 
-    Raises IllegalTransition when money was taken, Conflict when a draft changed since it was read.
+    Raises IllegalTransition when money was taken or sessions of a package that it sold were used, Conflict when a draft
+    changed since it was read.
     """
     _require_cancel(actor, before)
     why = billing.clean_text(reason, field="reason")
@@ -314,7 +317,6 @@ def cancel(clinic: Clinic, actor: Actor, before: Invoice, reason: str) -> Invoic
 def _cancelled(clinic: Clinic, actor: Actor, before: Invoice, why: str) -> Invoice:
     if before.status is InvoiceStatus.CANCELLED:
         return clinic.invoices.get(before.id)
-    charging.require_unused(clinic, before)
     return (
         _cancelled_draft(clinic, before, why) if before.issued_at is None else _taken_back(clinic, actor, before, why)
     )
@@ -328,13 +330,15 @@ def _cancelled_draft(clinic: Clinic, before: Invoice, why: str) -> Invoice:
 
 def _taken_back(clinic: Clinic, actor: Actor, before: Invoice, why: str) -> Invoice:
     stamp = Stamp(key=f"cancel:{before.id}", day=clinic.today(), at=clinic.now(), by=actor.username, reason=why)
-    posted = ledger.post(
-        clinic,
-        stamp.key,
-        [invoice_account(require_posted(clinic, before.id).id)],
-        lambda books: settling.cancel(books.invoices[before.id], replace(stamp, day=books.day)),
-    )
-    return posted.invoices[before.id]
+
+    def make(books: Books) -> Entry:
+        entry = settling.cancel(books.invoices[before.id], replace(stamp, day=books.day))
+        charging.require_enough(clinic, books, entry)
+        return entry
+
+    issued = require_posted(clinic, before.id)
+    accounts = [invoice_account(issued.id), *charging.accounts_of(clinic, issued)]
+    return ledger.post(clinic, stamp.key, accounts, make).invoices[before.id]
 
 
 def may_cancel(actor: Actor, invoice: Invoice) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import billing, journal, packages, policies, pricing
+from clinic_core.domain import billing, journal, packages, policies, pricing, settling
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment
 from clinic_core.domain.billing import Invoice, InvoiceStatus, LineItem
@@ -19,7 +19,7 @@ from clinic_core.domain.journal import Entry, Event
 from clinic_core.domain.packages import Package, Session
 from clinic_core.domain.payers import Payer
 from clinic_core.domain.people import Patient
-from clinic_core.errors import IllegalTransition, NotFound
+from clinic_core.errors import NotFound
 from clinic_core.services import ledger
 from clinic_core.services.ledger import Books
 
@@ -85,9 +85,10 @@ def lines_for_payer(clinic: Clinic, invoice: Invoice, payer_id: str | None) -> t
 def packages_of(clinic: Clinic, patient_id: str) -> list[Package]:
     """The packages that a patient bought, latest first, with or without sessions left."""
     services = clinic.directory().services
-    if not any(service.package_of for service in services.values()):
+    sold_ahead = [service.id for service in services.values() if service.package_of]
+    if not sold_ahead:
         return []
-    bills = clinic.invoices.of_patient(patient_id)
+    bills = clinic.invoices.charging(patient_id, sold_ahead)
     return [package for bill in bills for package in packages.sold(bill, services)]
 
 
@@ -97,25 +98,31 @@ def used(clinic: Clinic, package: Package) -> int:
 
 
 def settle_sessions(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
-    """Give back the sessions that an invoice took and does not name any more: all of them once it is cancelled.
+    """Give back the sessions that an invoice took and that pay for none of its lines now: all once it is cancelled.
 
-    Harmless to repeat; whoever cancels again, or bills again, finishes what a crash cut off.
+    Harmless to repeat; whoever saves the draft again, issues, cancels or bills again finishes what a crash cut off.
     """
     if invoice.appointment_id is None:
         return
-    named = set() if invoice.status is InvoiceStatus.CANCELLED else packages.named(invoice.lines)
+    lines = () if invoice.status is InvoiceStatus.CANCELLED else invoice.lines
     for use in _uses(clinic, invoice.id):
-        if packages.session_of(use).reference not in named:
+        if not packages.carries(lines, use):
             _give_back(clinic, actor, use)
 
 
-def require_unused(clinic: Clinic, invoice: Invoice) -> None:
-    """Raise IllegalTransition when sessions of a package that the invoice sold were used."""
-    count = sum(used(clinic, package) for package in packages.sold(invoice, clinic.directory().services))
-    if count:
-        raise IllegalTransition(
-            f"{count} sessions of this package were used, so it cannot be cancelled. Credit what is left of it instead."
-        )
+def accounts_of(clinic: Clinic, invoice: Invoice) -> list[str]:
+    """The accounts of the packages that an invoice sold.
+
+    An entry that takes back what it sold is the next event of each: then nobody uses a session meanwhile.
+    """
+    return [package.account for package in packages.bought(invoice, clinic.directory().services)]
+
+
+def require_enough(clinic: Clinic, books: Books, entry: Entry) -> None:
+    """Raise IllegalTransition when an entry leaves fewer sessions of a package than were used."""
+    before = books.invoices[entry.invoice_id or ""]
+    used_up = {account: balance.amount_minor for account, balance in books.balances.items()}
+    packages.require_enough(before, settling.applied(before, entry), clinic.directory().services, used_up)
 
 
 def _paid_before(clinic: Clinic, visit: Appointment) -> Appointment | None:
@@ -173,7 +180,8 @@ class _Taker:
 
     def _use(self, package: Package, books: Books) -> Entry:
         known = self._clinic.journal.of_account(package.account, 1, books.balances[package.account].seq)
-        session = packages.next_session(package, known)
+        now = self._as_it_is(package)
+        session = packages.next_session(now, known) if now else None
         if session is None:
             raise _UsedUp
         return Entry(
@@ -187,6 +195,14 @@ class _Taker:
             patient_id=self._patient_id,
             reference=session.reference,
         )
+
+    def _as_it_is(self, package: Package) -> Package | None:
+        """The package by its invoice now; None when that was cancelled.
+
+        Whoever cancels or credits it holds the place in the package's account that this session needs.
+        """
+        invoice = ledger.current_invoice(self._clinic, package.invoice_id)
+        return packages.find(packages.sold(invoice, self._clinic.directory().services), package.account)
 
 
 def _covered_services(clinic: Clinic) -> set[str]:

@@ -16,7 +16,7 @@ from clinic_core.domain.billing import Invoice, PaymentMethod
 from clinic_core.domain.journal import Entry, Event, credit_account, invoice_account
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import Conflict, InvalidInput
-from clinic_core.services import ledger
+from clinic_core.services import charging, ledger
 from clinic_core.services.billing import require_posted
 from clinic_core.services.ledger import Books, Posted
 from clinic_core.services.tills import heading_of
@@ -85,7 +85,8 @@ def credit_note(
 ) -> Invoice:
     """Take back a part of what was charged: line (from 0) -> amount with tax; see `settling.spread_credit`.
 
-    The note gets the next number of its own series. What was paid already is held for the patient.
+    The note gets the next number of its own series. What was paid already is held for the patient. Raises
+    IllegalTransition when it would leave fewer sessions of a package than were used.
     """
     access.require(actor, "invoice.credit")
     stamp = _stamp(clinic, actor, f"{invoice.id}:{key}", reason)
@@ -95,9 +96,12 @@ def credit_note(
     def make(books: Books) -> Entry:
         known, kept = books.invoices[invoice.id], replace(stamp, day=books.day)
         document = billing.number_text(series, books.numbers[number])
-        return settling.credit_note(known, kept, amounts=amounts, document=document)
+        entry = settling.credit_note(known, kept, amounts=amounts, document=document)
+        charging.require_enough(clinic, books, entry)
+        return entry
 
-    posted = _post(clinic, stamp, invoice, make, number, credit_account(invoice.patient_id))
+    others = (number, credit_account(invoice.patient_id), *charging.accounts_of(clinic, invoice))
+    posted = _post(clinic, stamp, invoice, make, *others)
     return _done(clinic, actor, "invoice.credit", posted, sum(amounts.values()))
 
 

@@ -152,6 +152,13 @@ class Invoices:
             found = self._collection.find({"patient_id": patient_id}).sort("drafted_at", -1).limit(most)
             return [_invoice(document) for document in found]
 
+    def charging(self, patient_id: str, service_ids: Iterable[str]) -> list[Invoice]:
+        """Those of a patient's invoices that charge one of the services, latest first, however many there are."""
+        wanted = {"patient_id": patient_id, "lines.service_id": {"$in": sorted(set(service_ids))}}
+        with reaching():
+            found = [_invoice(document) for document in self._collection.find(wanted)]
+        return sorted(found, key=lambda invoice: (invoice.drafted_at, invoice.id), reverse=True)
+
     def every(self) -> Iterator[Stored[Invoice]]:
         """All of them in no order, one batch in memory, for checks."""
         return stream(self._collection, Invoice, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -11,17 +12,28 @@ from typing import Any
 import pytest
 
 from clinic_core.clinic import Clinic, create_indexes, open_clinic
-from clinic_core.domain import packages, policies
+from clinic_core.domain import packages, policies, settling
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus, CancelReason
 from clinic_core.domain.billing import Invoice, InvoiceStatus, PaymentMethod
 from clinic_core.domain.encounters import ChargeItem, EncounterStatus
 from clinic_core.domain.ids import derived_id, new_id
 from clinic_core.domain.journal import Entry, Event
-from clinic_core.domain.organization import Price
+from clinic_core.domain.organization import Price, TaxRule
 from clinic_core.domain.payers import Payer
-from clinic_core.errors import ClinicError, Forbidden, IllegalTransition
-from clinic_core.services import appointments, billing, charging, check_packages, directory, ledger, settlement
+from clinic_core.domain.settling import Stamp
+from clinic_core.errors import ClinicError, Forbidden, IllegalTransition, Unavailable
+from clinic_core.services import (
+    appointments,
+    billing,
+    charging,
+    check,
+    check_packages,
+    directory,
+    facts,
+    ledger,
+    settlement,
+)
 from clinic_core.services import packages as packages_service
 from clinic_core.settings import Settings
 from tests import make
@@ -368,6 +380,235 @@ def test_two_tills_race_for_the_last_session(world: World, manager: Actor, serve
         for other in others:
             other.close()
     assert sorted(bill.total_minor for bill in bills) == [0, *[50_000] * 7]
+
+
+def test_a_credit_note_leaves_the_sessions_that_were_used(world: World, manager: Actor) -> None:
+    """Two of three used: a third of the money can go back, not all of it, and the visits were not free."""
+    clinic, sold = world.clinic, sell(world, manager)
+    for n in (1, 2):
+        billed(world, manager, later(n))
+    with pytest.raises(IllegalTransition, match=r"2 of 3 sessions of this package were used\. At most .*400\.00 of it"):
+        settlement.credit_note(clinic, manager, sold, key="a", amounts={0: 120_000}, reason="Moves away")
+    settlement.credit_note(clinic, manager, sold, key="b", amounts={0: 40_000}, reason="Moves away")
+    with pytest.raises(IllegalTransition, match="At most .*0.00 of it"):
+        settlement.credit_note(clinic, manager, sold, key="c", amounts={0: 40_000}, reason="Moves away")
+    assert clinic.invoices.get(sold.id).credited_minor == 40_000
+    assert list(check_packages.faults(clinic)) == []
+
+
+@pytest.mark.parametrize("inclusive", [False, True])
+def test_what_can_be_credited_of_a_package_can_be(world: World, manager: Actor, inclusive: bool) -> None:
+    """Of any number of sessions, with tax on top or inside: the amount that the message names is taken."""
+    chance = random.Random(7)
+    services = {TEN: make.service(id=TEN, package_of=make.CONSULTATION, package_sessions=3)}
+    stamp = Stamp(key="k", day=make.MONDAY, at=make.NOW, by="x", reason="Slip")
+    for _ in range(60):
+        quantity, used = chance.randint(1, 5), chance.randint(0, 3)
+        line = make.line(
+            service_id=TEN, quantity=quantity, unit_price_minor=chance.randint(1_000, 99_999), tax_basis_points=1_900
+        )
+        rule = TaxRule(inclusive=inclusive)
+        one = make.invoice(lines=(line,), tax_rule=rule, status=InvoiceStatus.ISSUED, issued_on=make.MONDAY)
+        (package,) = packages.sold(one, services)
+        taken = {package.account: used}
+
+        def credited(amount: int) -> Invoice:
+            return settling.applied(one, settling.credit_note(one, stamp, amounts={0: amount}, document="CN"))  # noqa: B023
+
+        most = packages.creditable(one, services, package, used)
+        assert most <= one.total_minor
+        if most:
+            packages.require_enough(one, credited(most), services, taken)
+        if used:
+            with pytest.raises(IllegalTransition):
+                packages.require_enough(one, credited(one.total_minor), services, taken)
+
+
+@pytest.mark.parametrize("way", ["cancel", "credit"])
+def test_a_session_is_used_while_its_package_is_taken_back(
+    world: World, manager: Actor, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Between the look and the write: whoever is first has it, and the other one looks again."""
+    clinic, sold = world.clinic, sell(world, manager, sessions=1)
+    add, bills = clinic.journal.add, []
+
+    def slow(entry: Entry, number: int = 0) -> Entry | None:
+        if entry.event.value in ("cancel", "credit-note") and not bills:
+            bills.append(None)
+            bills[0] = billed(world, manager, later(1))  # type: ignore[call-overload]
+        return add(entry, number)
+
+    monkeypatch.setattr(clinic.journal, "add", slow)
+    with pytest.raises(IllegalTransition, match="were used"):
+        take_back(clinic, manager, sold, way)
+    (bill,) = bills
+    assert isinstance(bill, Invoice) and bill.total_minor == 0
+    assert clinic.invoices.get(sold.id).due_minor == 120_000
+
+
+@pytest.mark.parametrize("way", ["cancel", "credit"])
+def test_a_package_is_taken_back_while_a_session_is_taken(
+    world: World, manager: Actor, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The other way round: the visit is charged, for there is no session any more."""
+    clinic, sold = world.clinic, sell(world, manager, sessions=1)
+    add, done = clinic.journal.add, []
+
+    def slow(entry: Entry, number: int = 0) -> Entry | None:
+        if entry.event is Event.PACKAGE_USE and not done:
+            done.append(way)
+            take_back(clinic, manager, sold, way)
+        return add(entry, number)
+
+    monkeypatch.setattr(clinic.journal, "add", slow)
+    assert billed(world, manager, later(1)).total_minor == 50_000
+    assert done and "package-use" not in ledger_events(clinic)
+
+
+def take_back(clinic: Clinic, actor: Actor, sold: Invoice, way: str) -> Invoice:
+    """Cancel an invoice, or credit all of it."""
+    if way == "cancel":
+        return billing.cancel(clinic, actor, sold, "Slip")
+    return settlement.credit_note(clinic, actor, sold, key="c", amounts={0: sold.total_minor}, reason="Slip")
+
+
+@pytest.mark.parametrize("way", ["cancel", "credit"])
+def test_two_desks_sell_and_take_back_at_once(world: World, manager: Actor, way: str) -> None:
+    """Four packages, each used by one desk and taken back by another: never both."""
+    clinic = world.clinic
+    for round_ in range(4):
+        sold = sell(world, manager, sessions=1)
+        done = visit(world, later(1), f"{9 + round_:02}:00")
+
+        def back(sold: Invoice = sold) -> bool:
+            with suppress(IllegalTransition):
+                return bool(take_back(clinic, manager, sold, way))
+            return False
+
+        with ThreadPoolExecutor(2) as pool:
+            gone = pool.submit(back)
+            bill = pool.submit(billing.draft_for_visit, clinic, manager, done.id).result()
+            assert gone.result() == (bill.total_minor > 0)
+    facts.fold(clinic)
+    assert [fault for fault in check.run(clinic) if fault.rule != "events"] == []  # the visits were made finished
+
+
+def test_check_finds_what_was_used_of_a_package_that_is_gone(
+    world: World, manager: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever way it came to that."""
+    clinic, sold = world.clinic, sell(world, manager)
+    billed(world, manager, later(1))
+    monkeypatch.setattr(packages, "require_enough", lambda *_: None)
+    settlement.credit_note(clinic, manager, sold, key="c", amounts={0: 120_000}, reason="Slip")
+    (fault,) = check_packages.faults(clinic)
+    assert (fault.record_id, fault.message) == (
+        sold.id,
+        "1 sessions are taken of 0 that were not cancelled or credited",
+    )
+
+
+def test_a_session_stays_with_its_line_whatever_the_text_says(world: World, manager: Actor) -> None:
+    """The desk shortens the text: the session must not come back while the visit stays free."""
+    clinic, sold = world.clinic, sell(world, manager)
+    made = billed(world, manager, later(1))
+    short = replace(made.lines[0], description="Physio")
+    made = billing.set_lines(clinic, manager, made, [short])
+    assert (made.total_minor, sessions_of(world, sold)) == (0, 1)
+
+    issued = billing.issue(clinic, manager, made)
+    again = billing.bill_again(clinic, manager, billing.cancel(clinic, manager, issued, "Slip"))
+    assert (texts(again), sessions_of(world, sold)) == (["Physio (Package: session 1 of 3)"], 1)
+
+
+def test_a_line_that_is_charged_again_gives_its_session_back(world: World, manager: Actor) -> None:
+    """Without its discount nothing is paid by the package; nor on a second line, nor for another service."""
+    clinic, sold = world.clinic, sell(world, manager)
+    made = billed(world, manager, later(1))
+    (line,) = made.lines
+    other = replace(line, service_id=make.FOLLOW_UP)
+    with pytest.raises(ClinicError, match="Line 1: a session of a package pays for it"):
+        billing.set_lines(clinic, manager, made, [other])
+    made = billing.set_lines(clinic, manager, made, [line, line])
+    assert [one.session for one in made.lines] == [line.session, None]
+    assert sessions_of(world, sold) == 1
+    made = billing.set_lines(clinic, manager, made, [replace(line, discount_minor=0)])
+    assert (texts(made), made.total_minor, sessions_of(world, sold)) == (["Consultation"], 50_000, 0)
+    made = billing.set_lines(clinic, manager, made, [line])  # of a table that was drawn before
+    assert (made.lines[0].session, texts(made)) == (None, ["Consultation"])
+
+
+def test_two_packages_have_a_session_of_one_name(world: World, manager: Actor, clock: make.Clock) -> None:
+    """Both lines say session 1 of 1: taking one of them off gives its own session back, and the other stays used."""
+    clinic, first = world.clinic, sell(world, manager, sessions=1)
+    clock.set("08:00", later(1))
+    second = sell(world, manager)
+    done = visit(world, later(2))
+    charges = (ChargeItem(service_id=make.CONSULTATION, quantity=2),)
+    clinic.encounters.save(
+        make.encounter(id=done.id, patient_id=world.asha.id, charges=charges, status=EncounterStatus.FINISHED)
+    )
+    made = billing.draft_for_visit(clinic, manager, done.id)
+    assert texts(made) == ["Consultation (Package: session 1 of 1)"] * 2
+    billing.set_lines(clinic, manager, made, made.lines[1:])
+    assert (sessions_of(world, first), sessions_of(world, second)) == (0, 1)
+
+
+def test_a_bill_from_before_lines_carried_their_session(world: World, manager: Actor) -> None:
+    """It is known by its text, as it was written."""
+    clinic, sold = world.clinic, sell(world, manager)
+    made = billed(world, manager, later(1))
+    clinic.database["invoices"].update_one({"_id": made.id}, {"$unset": {"lines.0.session": ""}})
+    old = clinic.invoices.get(made.id)
+    assert old.lines[0].session is None
+    more = billing.set_lines(clinic, manager, old, [*old.lines, make.line(service_id=make.DRESSING)])
+    assert sessions_of(world, sold) == 1
+    billing.set_lines(clinic, manager, more, more.lines[1:])
+    assert sessions_of(world, sold) == 0
+
+
+@pytest.mark.parametrize("then", ["save", "issue", "cancel"])
+def test_a_session_that_a_crash_kept_comes_back(
+    world: World, manager: Actor, clock: make.Clock, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """The line was taken off, the session not given back: whatever is done with the draft next gives it back."""
+    clinic, sold = world.clinic, sell(world, manager)
+    made = billed(world, manager, later(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(charging, "settle_sessions", lambda *_: (_ for _ in ()).throw(Unavailable("away")))
+        with pytest.raises(Unavailable):
+            billing.set_lines(clinic, manager, made, [make.line()])
+    made = clinic.invoices.get(made.id)
+    assert (made.total_minor, sessions_of(world, sold)) == (50_000, 1)
+    if then == "save":
+        billing.set_lines(clinic, manager, made, [make.line()])
+    elif then == "issue":
+        billing.issue(clinic, manager, made)
+    else:
+        billing.cancel(clinic, manager, made, "Slip")
+    assert sessions_of(world, sold) == 0
+
+
+def test_check_finds_a_session_that_pays_no_line(world: World, manager: Actor, clock: make.Clock) -> None:
+    """A draft may be under work; an issued bill without the line keeps the patient's session for nothing."""
+    clinic = world.clinic
+    sell(world, manager)
+    made = billed(world, manager, later(1))
+    bare = clinic.invoices.change(made, replace(made, lines=(make.line(),), total_minor=50_000))
+    clock.pass_(hours=1)
+    assert list(check_packages.faults(clinic)) == []
+    clinic.invoices.issue(bare, replace(bare, status=InvoiceStatus.ISSUED, issued_at=clock(), issued_on=later(1)), "X")
+    clock.pass_(hours=1)
+    (fault,) = check_packages.faults(clinic)
+    assert "a bill that pays no line with it" in fault.message
+
+
+def test_a_package_that_was_bought_a_hundred_bills_ago_pays(world: World, manager: Actor) -> None:
+    """However many bills came after it: the patient paid for ten sessions."""
+    sell(world, manager)
+    times = [make.at("09:00", later(n)) for n in range(1, 102)]
+    world.clinic.invoices.add_many(make.invoice(patient_id=world.asha.id, drafted_at=time) for time in times)
+    assert billed(world, manager, later(120)).total_minor == 0
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from clinic_core.domain import billing
 from clinic_core.domain.billing import LineItem
 from clinic_core.errors import InvalidInput
 from tests import make
@@ -25,11 +26,21 @@ def table(**cells: Any) -> invoice_lines.Columns:
         make.line(),
         make.line(quantity=3, unit_price_minor=33_33, discount_minor=1, tax_basis_points=1_750),
         make.line(service_id=make.DRESSING, description="Large dressing", unit_price_minor=1_234_567_89),
+        make.line(description="Physio", discount_minor=50_000, session="package-use:1"),
     ],
 )
 def test_what_was_not_edited_comes_back_to_the_cent(line: LineItem) -> None:
     """Floats in the browser's table lose nothing."""
     assert invoice_lines.read(invoice_lines.columns([line], "INR"), SERVICES, "INR") == [line]
+
+
+def test_a_discount_on_the_whole_leaves_what_a_session_pays() -> None:
+    """Half of a bill of 500 and of a visit that a package pays is 250: the visit would be charged otherwise."""
+    paid = make.line(discount_minor=50_000, session="package-use:1")
+    bill = make.invoice(lines=(paid, make.line()))
+    off = invoice_lines.discount("50 %", bill)
+    assert off == 25_000
+    assert billing.spread_discount(bill.lines, off) == (paid, make.line(discount_minor=25_000))
 
 
 def test_a_new_line_takes_what_is_blank_from_the_catalogue() -> None:
