@@ -54,6 +54,13 @@ def release_holds(clinic: Clinic) -> object:
     return appointments.release_past(clinic)
 
 
+def draft_fees(clinic: Clinic) -> object:
+    """Draft the fees of visits whose desk died before it did."""
+    from clinic_core.services import fees  # noqa: PLC0415
+
+    return fees.complete(clinic)
+
+
 def train_no_show(clinic: Clinic) -> object:
     """Learn anew from past visits which patients are likely to miss one."""
     from clinic_core.services import planning  # noqa: PLC0415
@@ -72,6 +79,7 @@ JOBS: Final = (
     Job(HEARTBEAT, HEARTBEAT_SECONDS, jobs.beat),
     Job("post history", 86_400, post_history),
     Job("fold facts", 20, fold_facts),
+    Job("draft fees", 60, draft_fees),
     Job("release past holds", 3_600, release_holds),
     Job("train no-show model", 86_400, train_no_show),
 )

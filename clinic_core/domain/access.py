@@ -63,7 +63,7 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     "encounter.write": frozenset({_D}),
     # billing
     "invoice.read": _DESK,
-    "invoice.write": _DESK,
+    "invoice.write": frozenset({_R, _M, _S}),
     "invoice.draft_from_visit": frozenset({_D, _R, _M}),
     "invoice.issue": _DESK,
     "invoice.cancel": frozenset({_M}),

@@ -305,14 +305,22 @@ def _become(
     if after == before and _same_event(before.events[-1], event):
         return before  # drawn anew between the two clicks
     require_transition(before.status, to)
-    return _change(clinic, actor, action, before=before, after=after, event=event)
+    costs_fee = fees.due(clinic, replace(after, events=(*before.events, event))) is not None
+    return _change(clinic, actor, action, before=before, after=after, event=event, costs_fee=costs_fee)
 
 
 def _change(
-    clinic: Clinic, actor: Actor, action: str, *, before: Appointment, after: Appointment, event: AppointmentEvent
+    clinic: Clinic,
+    actor: Actor,
+    action: str,
+    *,
+    before: Appointment,
+    after: Appointment,
+    event: AppointmentEvent,
+    costs_fee: bool = False,
 ) -> Appointment:
     try:
-        saved = clinic.appointments.change(before, after, event)
+        saved = clinic.appointments.change(before, after, event, costs_fee=costs_fee)
     except SlotTaken as error:
         raise free_times.taken(clinic, after, error) from error
     except Conflict:

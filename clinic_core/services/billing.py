@@ -94,7 +94,7 @@ def draft_fee(clinic: Clinic, actor: Actor, visit: Appointment, line: LineItem, 
     access.require(actor, "invoice.write")
     wanted = _draft(clinic, invoice_id, visit.patient_id, visit.practitioner_id, (line,))
     draft = clinic.invoices.add(_of_visit(wanted, visit, appointment_id=None))  # the visit may still get its own bill
-    _record(clinic, actor, "invoice.write", draft)
+    _record(clinic, actor, "invoice.write", draft, once=draft.id)
     return draft
 
 

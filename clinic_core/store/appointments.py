@@ -2,7 +2,8 @@
 
 Every change is one write of one document, guarded by the version that was read. A document with holds carries its
 day as `held_on` too, by which `release` finds those that have passed. A document whose facts are not yet in its
-month's block carries `unfolded: true` (see `store/facts.py`).
+month's block carries `unfolded: true` (see `store/facts.py`), one that costs a fee `fee_open: true` until that is
+drafted.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Appointments:
         self._last_visits = _LastVisits()
 
     def create_indexes(self) -> None:
-        """No overlap of any resource; the day; a patient's visits; import id; what is held or not folded yet.
+        """No overlap of any resource; the day; a patient's visits; import id; what is held, not folded or not drafted.
 
         Sparse and not partial: the embedded server enforces a partial index but never reads by it.
         """
@@ -56,6 +57,7 @@ class Appointments:
                 IndexModel("month"),
                 IndexModel("source_id", unique=True, sparse=True),
                 IndexModel("unfolded", sparse=True),
+                IndexModel("fee_open", sparse=True),
             ]
         )
 
@@ -108,15 +110,17 @@ class Appointments:
             )
         return done.modified_count
 
-    def change(self, before: Appointment, after: Appointment, event: AppointmentEvent) -> Appointment:
-        """Replace `before` by `after` with one event more, in one write.
+    def change(
+        self, before: Appointment, after: Appointment, event: AppointmentEvent, *, costs_fee: bool = False
+    ) -> Appointment:
+        """Replace `before` by `after` with one event more, in one write; `costs_fee` marks it until `fee_drafted`.
 
         Raises SlotTaken when a new cell is held, Conflict when somebody changed the appointment since it was read.
         """
         newer = replace(after, events=(*before.events, event), version=before.version + 1)
         with reaching():
             try:
-                return self._replace(before, newer)
+                return self._replace(before, newer, {"fee_open": True} if costs_fee else {})
             except DuplicateKeyError as error:
                 raise _taken(error, self._holder(error)) from error
             except ConnectionFailure:
@@ -199,9 +203,22 @@ class Appointments:
             found = self._collection.find({"source_id": {"$in": list(source_ids)}}, {"source_id": 1})
             return {document["source_id"]: document["_id"] for document in found}
 
-    def _replace(self, before: Appointment, newer: Appointment) -> Appointment:
+    def costing_fee(self, *, most: int = 500) -> list[Appointment]:
+        """Those whose fee is not drafted yet, as far as anybody knows."""
+        with reaching():
+            return [_appointment(document) for document in self._collection.find({"fee_open": True}).limit(most)]
+
+    def fee_drafted(self, visit: Appointment) -> bool:
+        """Take the mark for the fee away; False when the visit was changed since it was read."""
+        with reaching():
+            done = self._collection.update_one(
+                {"_id": visit.id, "version": visit.version}, {"$unset": {"fee_open": ""}}
+            )
+        return bool(done.matched_count)
+
+    def _replace(self, before: Appointment, newer: Appointment, marks: Document) -> Appointment:
         guard = {"_id": before.id, "version": before.version}
-        document = _document(newer)
+        document = _document(newer) | marks
         gone = {key: "" for key in _OPTIONAL if key not in document}
         change: Document = {"$set": {k: v for k, v in document.items() if k != "_id"}}
         if gone:
@@ -248,7 +265,7 @@ class _LastVisits:
 
 
 _HELD = {"holds", "held_on"}
-_OPTIONAL = ("holds", "held_on", "room_id", "cancel_reason", "source_id")
+_OPTIONAL = ("holds", "held_on", "room_id", "cancel_reason", "source_id", "fee_open")
 
 
 def _document(appointment: Appointment, holds_from: date | None = None) -> Document:

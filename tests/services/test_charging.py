@@ -31,6 +31,7 @@ from clinic_core.services import (
     check_packages,
     directory,
     facts,
+    fees,
     ledger,
     settlement,
 )
@@ -757,3 +758,68 @@ def test_the_desk_throws_a_fee_away_and_it_stays_away(world: World, reception: A
     billing.cancel(world.clinic, reception, fee, "Was ill")
     appointments.mark_noshow(world.clinic, reception, one)
     assert world.clinic.invoices.drafts() == []
+
+
+@pytest.mark.parametrize("how", ["cancel", "miss"])
+@pytest.mark.parametrize("dies_at", ["before the draft", "after the draft"])
+def test_a_fee_whose_desk_died_is_drafted_by_the_sidecar(
+    world: World, reception: Actor, clock: make.Clock, monkeypatch: pytest.MonkeyPatch, how: str, dies_at: str
+) -> None:
+    """The visit is cancelled and cannot be cancelled again: nobody else would draft it. Once, and not a thrown one."""
+    clinic, gone = world.clinic, booked(world)
+    policy(world, late_cancel_fee_minor=20_000, noshow_fee_minor=20_000)
+    clock.set("10:30", make.TUESDAY)
+    before = dies_at == "before the draft"
+    with monkeypatch.context() as patch:
+        target, name = (billing, "draft_fee") if before else (clinic.appointments, "fee_drafted")
+        patch.setattr(target, name, lambda *_, **__: (_ for _ in ()).throw(Unavailable("away")))
+        with pytest.raises(Unavailable):
+            if how == "cancel":
+                appointments.cancel(clinic, reception, gone, CancelReason.PATIENT)
+            else:
+                appointments.mark_noshow(clinic, reception, gone)
+    gone = clinic.appointments.get(gone.id)
+    if not before:
+        thrown = fee_of(world, gone)
+        assert thrown is not None
+        billing.cancel(clinic, reception, thrown, "Was ill")
+    assert fees.complete(clinic) == 0  # it may be under way
+    clock.pass_(minutes=2)
+    assert [fees.complete(clinic), fees.complete(clinic)] == [1, 0]
+    assert [draft.total_minor for draft in clinic.invoices.drafts()] == ([20_000] if before else [])
+    lines = list(clinic.database["audit_events"].find({"action": "invoice.write", "record_id": policies.fee_id(gone)}))
+    assert len(lines) == 1
+
+
+def test_the_sidecar_drafts_no_fee_that_is_not_due(world: World, reception: Actor, clock: make.Clock) -> None:
+    """A policy that begins after the visit was missed; and a patient who came before anything was drafted."""
+    clinic, one = world.clinic, booked(world)
+    clock.set("10:30", make.TUESDAY)
+    appointments.mark_noshow(clinic, reception, one)
+    policy(world, noshow_fee_minor=20_000)
+    clock.pass_(minutes=2)
+    assert fees.complete(clinic) == 0
+
+    missed = appointments.mark_noshow(clinic, reception, booked(world, "09:00"))
+    clinic.database["appointments"].update_one({"_id": missed.id}, {"$set": {"fee_open": True}})
+    appointments.arrive(clinic, reception, missed)
+    clock.pass_(minutes=2)
+    assert (fees.complete(clinic), clinic.invoices.drafts()) == (0, [])
+
+
+def test_a_patient_who_comes_while_the_fee_is_drafted_owes_none(
+    world: World, reception: Actor, clock: make.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other desk marks the arrival between the two writes and finds no fee to throw away yet."""
+    clinic, one = world.clinic, booked(world)
+    policy(world, noshow_fee_minor=20_000)
+    clock.set("10:30", make.TUESDAY)
+    draft = billing.draft_fee
+
+    def slow(*args: Any, **kwargs: Any) -> Invoice:
+        appointments.arrive(clinic, reception, clinic.appointments.get(one.id))
+        return draft(*args, **kwargs)
+
+    monkeypatch.setattr(billing, "draft_fee", slow)
+    appointments.mark_noshow(clinic, reception, one)
+    assert clinic.invoices.drafts() == []

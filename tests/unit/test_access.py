@@ -33,7 +33,7 @@ MATRIX = """
     encounter.read            . . . D .
     encounter.write           . . . d .
     invoice.read              . M R . .
-    invoice.write             . M R . .
+    invoice.write             . M R . S
     invoice.draft_from_visit  . M R d .
     invoice.issue             . M R . .
     invoice.cancel            . M . . .
