@@ -205,15 +205,16 @@ def saved_over(before: Iterable[LineItem], lines: Iterable[LineItem]) -> tuple[L
     held = {line.session: line.service_id for line in before if line.session}
     kept: list[LineItem] = []
     for number, line in enumerate(lines, start=1):
-        covers = held.get(line.session) if line.discount_minor or not line.gross_minor else None
+        session = line.session or ""
+        covers = held.get(session) if line.discount_minor or not line.gross_minor else None
         if covers not in (None, line.service_id):
             raise InvalidInput(
                 f"Line {number}: a session of a package pays for it. Take the line off, then add the other service.",
                 field="service",
             )
-        kept.append(line if covers or not line.session else _unnamed(line))
+        kept.append(line if covers or not session else _unnamed(line))
         if covers:
-            held.pop(line.session)
+            held.pop(session)
     return tuple(kept)
 
 

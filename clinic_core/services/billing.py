@@ -104,6 +104,10 @@ def bill_again(clinic: Clinic, actor: Actor, cancelled: Invoice) -> Invoice:
     if cancelled.status is not InvoiceStatus.CANCELLED:
         raise IllegalTransition("This invoice is not cancelled, so there is nothing to bill again.")
     invoice_id = derived_id("invoice", cancelled.id)
+    made = clinic.invoices.find(invoice_id)
+    if made is not None:  # taking sessions anew would take those that its desk gave back since
+        charging.settle_sessions(clinic, actor, cancelled)
+        return made
     lines = charging.lines_again(clinic, actor, cancelled, invoice_id=invoice_id)
     wanted = _draft(clinic, invoice_id, cancelled.patient_id, cancelled.practitioner_id, lines)
     wanted = replace(
@@ -316,6 +320,7 @@ def cancel(clinic: Clinic, actor: Actor, before: Invoice, reason: str) -> Invoic
 
 def _cancelled(clinic: Clinic, actor: Actor, before: Invoice, why: str) -> Invoice:
     if before.status is InvoiceStatus.CANCELLED:
+        charging.settle_sessions(clinic, actor, before)  # whoever cancelled it may have died before it
         return clinic.invoices.get(before.id)
     return (
         _cancelled_draft(clinic, before, why) if before.issued_at is None else _taken_back(clinic, actor, before, why)

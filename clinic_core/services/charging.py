@@ -110,6 +110,11 @@ def settle_sessions(clinic: Clinic, actor: Actor, invoice: Invoice) -> None:
             _give_back(clinic, actor, use)
 
 
+def use_key(invoice_id: str, service_id: str, place: int) -> str:
+    """The key of the entry by which an invoice takes a session: of each service the first, the second, …"""
+    return f"package-use:{invoice_id}:{service_id}:{place}"
+
+
 def accounts_of(clinic: Clinic, invoice: Invoice) -> list[str]:
     """The accounts of the packages that an invoice sold.
 
@@ -168,7 +173,7 @@ class _Taker:
     def _take(self, package: Package) -> Session | None:
         """Take the package's next session; None when none is left."""
         place = self._taken.get(package.covers, 0)
-        key = _use_key(self._invoice_id, package.covers, place)
+        key = use_key(self._invoice_id, package.covers, place)
         try:
             posted = ledger.post(self._clinic, key, [package.account], lambda books: self._use(package, books))
         except _UsedUp:
@@ -215,7 +220,7 @@ def _uses(clinic: Clinic, invoice_id: str) -> list[Entry]:
     found: list[Entry] = []
     left, place = sorted(_covered_services(clinic)), 0
     while left:
-        slots = {journal.key_slot(_use_key(invoice_id, service_id, place)): service_id for service_id in left}
+        slots = {journal.key_slot(use_key(invoice_id, service_id, place)): service_id for service_id in left}
         taken = clinic.journal.holding(slots)
         found += [taken[slot] for slot in slots if slot in taken]
         left, place = [service_id for slot, service_id in slots.items() if slot in taken], place + 1
@@ -239,10 +244,6 @@ def _give_back(clinic: Clinic, actor: Actor, use: Entry) -> None:
         )
 
     ledger.post(clinic, _return_key(use), [packages.account_of(use)], make)
-
-
-def _use_key(invoice_id: str, service_id: str, place: int) -> str:
-    return f"package-use:{invoice_id}:{service_id}:{place}"
 
 
 def _return_key(use: Entry) -> str:

@@ -20,20 +20,29 @@ from typing import Any
 import pytest
 
 from clinic_core.clinic import Clinic, create_indexes, open_clinic
+from clinic_core.domain.access import Role
+from clinic_core.domain.billing import InvoiceStatus
+from clinic_core.domain.ids import derived_id
 from clinic_core.domain.payers import Payer
 from clinic_core.embedded import Server
-from clinic_core.services import check, facts, ledger
+from clinic_core.services import billing, charging, check, facts, ledger
 from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import fresh_database, set_up
 from tests.faults.rig import Crew, cut, figures
-from tests.faults.till import PAYER, ticking
+from tests.faults.till import PACKAGE, PAYER, ticking
 
 TILLS = 4
 SECONDS = float(os.environ.get("FAULT_SECONDS", "22"))
 LONG = "FAULT_SECONDS" in os.environ
 DAYS = 5  # that go by meanwhile; at the end of the second one a year ends
-MOVES = ("issue", "payment", "refund", "credit-note", "write-off", "deposit", "apply-credit", "transfer", "till-close")
+MOVES = (
+    *("issue", "payment", "refund", "credit-note", "write-off", "deposit", "deposit-refund", "apply-credit"),
+    *("transfer", "assign", "cancel", "till-open", "till-move", "till-close", "day-close"),
+    *("payer-payment", "package-use"),
+)
+SESSIONS = 5
+YEARS = (2026, 2027)  # in which a run lies, see `till.BEGIN`
 
 Document = dict[str, Any]
 
@@ -52,6 +61,7 @@ def test_every_acknowledged_event_is_there_once_and_the_books_add_up(
     sidecars = Crew("tests.faults.sidecar", url, tmp_path, ticks)
 
     kills = _havoc(tills, sidecars, server)
+    _finish(clinic)
     while ledger.settle(clinic) and facts.fold(clinic):
         continue
 
@@ -74,7 +84,22 @@ def _prepare(clinic: Clinic) -> None:
     set_up(clinic)
     clinic.patients.add_many(make.patient() for _ in range(4))
     clinic.payers.add(Payer(id=PAYER, name="Care Insurance"))
+    package = {"package_of": make.CONSULTATION, "package_sessions": SESSIONS, "price_minor": 0}
+    clinic.catalogue.add(make.service(id=PACKAGE, code="PACK", name="Package", **package))
     clinic.forget_directory()
+
+
+def _finish(clinic: Clinic) -> None:
+    """What the desk does about visits whose bill somebody did not get to the end of: it does it again."""
+    manager, made = make.actor(Role.MANAGER), {one["_id"] for one in clinic.database["invoices"].find({}, {"_id": 1})}
+    for stored in clinic.appointments.every():
+        billing.draft_for_visit(clinic, manager, stored.id)
+    for invoice in clinic.invoices.many(made):
+        if invoice.status is InvoiceStatus.CANCELLED and invoice.appointment_id:
+            billing.cancel(clinic, manager, invoice, "slip")
+            again = derived_id("invoice", invoice.id)
+            if again not in made and clinic.journal.by_key(charging.use_key(again, make.CONSULTATION, 0)):
+                billing.bill_again(clinic, manager, invoice)
 
 
 def _havoc(tills: Crew, sidecars: Crew, server: Server | None) -> dict[str, int]:
@@ -148,8 +173,10 @@ class Books:
 
 def _prove_answers(books: Books, lines: list[dict[str, Any]]) -> None:
     """What was acknowledged is there once and as it was said; what was refused is not there."""
-    done = {line["key"]: line for line in lines if line["what"] == "done"}
+    done = {line["key"]: line for line in lines if line["what"] == "done" and line["change"] != "payer-payment"}
     tried = {line["key"] for line in lines if line["what"] == "trying"}
+    tried |= {f"package-return:{entry['_id']}" for entry in books.entries if entry["event"] == "package-use"}
+    _prove_payers(books, lines)
     for key, line in done.items():
         assert books.keys[key] == 1, f"acknowledged and not there once: {line}"
         entry = books.by_key[key]
@@ -161,14 +188,33 @@ def _prove_answers(books: Books, lines: list[dict[str, Any]]) -> None:
             assert _debits(entry) == line["amount"], line
     refused = {line["key"] for line in lines if line["what"] == "refused" and line["change"] not in _REPEATED}
     assert not [key for key in refused if books.keys[key] and key not in done], "refused, and there all the same"
-    assert set(books.keys) <= tried, "nobody asked for that"
+    asked = {key.rpartition(":")[0] if key.startswith("payer:") else key for key in books.keys}
+    assert asked <= tried, "nobody asked for that"
     assert max(books.keys.values()) == 1
+
+
+def _prove_payers(books: Books, lines: list[dict[str, Any]]) -> None:
+    """One payment of a payer is so many entries, and together what the desk was told."""
+    parts: dict[str, list[int]] = defaultdict(list)
+    for entry in books.entries:
+        key, _, place = entry["key"].rpartition(":")
+        if key.startswith("payer:"):
+            assert entry["event"] == "payment"
+            assert all(p.get("payer_id") == PAYER for p in entry["postings"] if p["book"] == "receivable")
+            parts[key].append(_debits(entry))
+            assert int(place) == len(parts[key]), entry["_id"]
+    for line in lines:
+        if line["change"] == "payer-payment":
+            taken = sum(parts[line["key"]])
+            assert taken <= line["amount"], line
+            assert line["what"] != "done" or taken >= line["amount"] - line["left"], line
 
 
 _REPEATED = (
     "cancel",
     "day-close",
     "issue",
+    "package-use",
 )  # their keys are not a form's: another one may have done it before or after
 
 
@@ -187,13 +233,19 @@ def _prove_books(clinic: Clinic, books: Books) -> None:
     _prove_invoices(clinic, books)
     _prove_credit(clinic, books)
     _prove_tills(clinic, books)
+    _prove_packages(clinic, books)
     _prove_numbers(clinic, books)
+    _prove_days(clinic, books)
 
 
 def _prove_invoices(clinic: Clinic, books: Books) -> None:
     for document in clinic.database["invoices"].find({"status": {"$ne": "draft"}}):
         invoice_id = document["_id"]
         entries = books.in_order(f"invoice:{invoice_id}")
+        if "number" not in document:  # a draft that was thrown away
+            assert document["status"] == "cancelled"
+            assert not entries
+            continue
         assert entries, f"issued and not in the ledger: {invoice_id}"
         sums = Sums()
         for entry in entries:
@@ -235,26 +287,91 @@ def _add(sums: Sums, entry: Document, invoice_id: str) -> None:
 
 
 def _prove_credit(clinic: Clinic, books: Books) -> None:
-    for balance in clinic.database["balances"].find({"_id": {"$gte": "credit:", "$lt": "credit;"}}):
+    for account, balance in _balances(clinic, books, "credit:"):
         held = 0
-        for entry in books.in_order(balance["_id"]):
-            assert f"credit:{entry['patient_id']}" == balance["_id"], entry["_id"]
+        for entry in books.in_order(account):
+            assert f"credit:{entry['patient_id']}" == account, entry["_id"]
             held -= _sum(p for p in entry["postings"] if p["book"] == "credit")
             assert held >= 0, f"more given than was held: {entry['_id']}"
-        assert (balance["amount_minor"], balance["seq"]) == (held, len(books.accounts[balance["_id"]]))
+        assert (balance["amount_minor"], balance["seq"]) == (held, len(books.accounts[account]))
+
+
+def _balances(clinic: Clinic, books: Books, kind: str) -> list[tuple[str, Document]]:
+    """The accounts of a kind that entries name, and the balance of each: there are as many as that."""
+    kept = {one["_id"]: one for one in clinic.database["balances"].find() if one["_id"].startswith(kind)}
+    named = sorted(account for account in books.accounts if account.startswith(kind))
+    assert sorted(kept) == named
+    return [(account, kept[account]) for account in named]
 
 
 def _prove_tills(clinic: Clinic, books: Books) -> None:
-    for balance in clinic.database["balances"].find({"_id": {"$gte": "till:", "$lt": "till;"}}):
-        owner, cash, opened = balance["_id"].partition(":")[2], 0, ""
-        for entry in books.in_order(balance["_id"]):
+    for account, balance in _balances(clinic, books, "till:"):
+        owner, cash, opened = account.partition(":")[2], 0, ""
+        for entry in books.in_order(account):
             assert (entry["event"] == "till-open") == (opened == ""), f"a closed till: {entry['_id']}"
             opened = {"till-open": entry["_id"], "till-close": ""}.get(entry["event"], opened)
             moved = (p for p in entry["postings"] if p.get("method") == "cash" and p.get("till") in (None, owner))
             cash += _sum(moved)
             if entry["event"] == "till-close":
                 assert cash == 0, f"cash left in a closed till: {entry['_id']}"
-        assert (balance["amount_minor"], balance["opened"]) == (cash, opened), balance["_id"]
+        assert (balance["amount_minor"], balance["opened"]) == (cash, opened), account
+
+
+def _prove_packages(clinic: Clinic, books: Books) -> None:
+    """No session is taken twice or beyond what was sold and not credited; one that a bill carries is taken, and its."""
+    invoices = {one["_id"]: one for one in clinic.database["invoices"].find()}
+    in_use: dict[str, str] = {}  # key of the entry that took it -> invoice
+    for account, balance in _balances(clinic, books, "package:"):
+        taken: dict[str, str] = {}  # which of how many -> key
+        for entry in books.in_order(account):
+            session = entry["reference"]
+            if entry["event"] == "package-use":
+                assert session not in taken, f"taken twice: {entry['_id']}"
+                taken[session] = entry["key"]
+                in_use[entry["key"]] = entry["invoice_id"]
+            elif entry["event"] == "package-return":
+                assert entry["reverses"] == books.by_key[taken[session]]["_id"]
+                in_use.pop(taken.pop(session))
+            assert len(taken) <= _left(books, account.partition(":")[2], entry["_id"]), f"too many: {entry['_id']}"
+        assert (balance["amount_minor"], balance["seq"]) == (len(taken), len(books.accounts[account]))
+    carried: Counter[str] = Counter()
+    for invoice in invoices.values():
+        if invoice["status"] != "cancelled":
+            carried.update(line["session"] for line in invoice["lines"] if line.get("session"))
+    assert all(count == 1 and key in in_use for key, count in carried.items()), "a free visit"
+    kept = {key for key, invoice_id in in_use.items() if invoices[invoice_id]["status"] != "draft"}
+    assert kept <= set(carried), "taken for nothing"
+
+
+def _left(books: Books, invoice_id: str, until: str) -> int:
+    """The sessions that an invoice sold and that were not credited up to an entry."""
+    sold = net = credited = 0
+    for entry in books.in_order(f"invoice:{invoice_id}"):
+        if entry["_id"] > until:
+            break
+        lines = [
+            p for p in entry["postings"] if p.get("service_id") == PACKAGE and p["book"] in ("revenue", "discount")
+        ]
+        if entry["event"] == "issue":
+            sold, net = SESSIONS * sum(p["quantity"] for p in lines), -_sum(lines)
+        elif entry["event"] == "credit-note":
+            credited += _sum(lines)
+        elif entry["event"] == "cancel":
+            sold = 0
+    return (2 * sold * (net - credited) + net) // (2 * net) if net else sold  # rounded half up
+
+
+def _prove_days(clinic: Clinic, books: Books) -> None:
+    """Once a day is closed before its midnight, what comes on it counts on the next one."""
+    early = [(entry["day"], entry["at"]) for entry in books.entries if entry["event"] == "day-close"]
+    early = [(day, at) for day, at in early if clinic.local(at).date().isoformat() == day]
+    went_on = [
+        entry
+        for day, at in early
+        for entry in books.entries
+        if entry["at"] > at and clinic.local(entry["at"]).date().isoformat() == day < entry["day"]
+    ]
+    assert went_on or len(early) < 3, "nothing was booked any more on days that were closed early"
 
 
 def _prove_numbers(clinic: Clinic, books: Books) -> None:
@@ -269,7 +386,8 @@ def _prove_numbers(clinic: Clinic, books: Books) -> None:
             assert f"number:{prefix}@{int(number)}" in entry["slots"]
     for prefix, numbers in series.items():
         assert sorted(numbers) == list(range(1, len(numbers) + 1)), f"not gapless: {prefix}"
-    assert len(series) >= 3, "the year did not end"
+    wanted = {f"{prefix}-{year}" for prefix in ("INV", "CN") for year in YEARS}
+    assert wanted == set(series), "the year did not end, or something was numbered elsewhere"
 
 
 def _sum(postings: Iterable[Document]) -> int:

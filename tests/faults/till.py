@@ -12,23 +12,28 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clinic_core.clinic import Clinic, open_clinic
 from clinic_core.domain import clock, journal, settling
 from clinic_core.domain.access import Role
+from clinic_core.domain.appointments import AppointmentEvent, AppointmentStatus
 from clinic_core.domain.billing import OWING, Invoice, InvoiceStatus, LineItem, PaymentMethod
-from clinic_core.domain.ids import new_id
+from clinic_core.domain.ids import derived_id, new_id
+from clinic_core.domain.organization import TaxRounding, TaxRule
 from clinic_core.domain.tills import Way
 from clinic_core.errors import ClinicError, Unavailable
-from clinic_core.services import billing, day_close, ledger, settlement, tills
+from clinic_core.services import billing, charging, day_close, directory, ledger, payer_payments, settlement, tills
+from clinic_core.services.payer_payments import Allocated
 from clinic_core.settings import Settings
 from tests import make
 from tests.faults.rig import Log
 
 BEGIN = datetime(2026, 12, 30, 2, 30, tzinfo=UTC)  # soon the year ends, and every series begins anew
 PAYER = "payer-1"
+PACKAGE = "service-package"  # of consultations
 WAYS = (Way.FROM_SAFE, Way.TO_SAFE, Way.EXPENSE, Way.TO_TILL)
 
 
@@ -62,6 +67,12 @@ class Till:
             self.move_cash: 4,
             self.close_till: 2,
             self.close_day: 2,
+            self.payer_pays: 4,
+            self.sell_package: 3,
+            self.visit: 8,
+            self.bill_visit: 8,
+            self.bill_again: 3,
+            self.change_tax: 1,
         }
 
     def work(self) -> None:
@@ -71,7 +82,15 @@ class Till:
 
     def issue(self) -> None:
         """A bill of one to three lines, some with a payer."""
-        lines = [self._line() for _ in range(self.chance.randint(1, 3))]
+        self._sell([self._line() for _ in range(self.chance.randint(1, 3))])
+
+    def sell_package(self) -> None:
+        """One or two packages of sessions, and now and then something else."""
+        quantity, price = self.chance.randint(1, 2), self.chance.randint(0, 90_000)
+        sold = make.line(service_id=PACKAGE, quantity=quantity, unit_price_minor=price, tax_basis_points=1_800)
+        self._sell([self._line(), sold] if self.chance.random() < 0.3 else [sold])
+
+    def _sell(self, lines: list[LineItem]) -> None:
         patient_id, draft_id = self.chance.choice(self.patients), new_id()
         given = {"invoice_id": draft_id, "patient_id": patient_id, "practitioner_id": make.DR_A}
         draft = billing.new_draft(self.clinic, self.actor, **given)
@@ -194,6 +213,78 @@ class Till:
             lambda: settlement.deposit_refund(self.clinic, self.actor, patient_id, **given),
         )
 
+    def payer_pays(self) -> None:
+        """One sum for several bills, the oldest first; now and then too much."""
+        debt = payer_payments.owed_by(self.clinic, self.actor, PAYER)
+        if debt is None:
+            return
+        few = sum(one.payer_due_minor for one in debt.invoices[:3])
+        key, amount = new_id(), self._amount(debt.owed_minor if self.chance.random() < 0.1 else few)
+        given = {"key": key, "amount_minor": amount, "method": self._method()}
+        self._try(
+            "payer-payment",
+            f"payer:{PAYER}:{key}",
+            amount,
+            lambda: payer_payments.take(self.clinic, self.actor, PAYER, **given),
+        )
+
+    def visit(self) -> None:
+        """A finished visit and its bill, which a session of a package may pay."""
+        now, day = self.clinic.now(), self.clinic.today()
+        start = make.at("00:00", day)
+        seen = AppointmentEvent(
+            at=now, by=self.actor.username, kind="imported", status=AppointmentStatus.FULFILLED, start=start
+        )
+        given = {"patient_id": self.chance.choice(self.patients), "start": start, "booked_at": now, "untimed": True}
+        done = make.appointment(status=AppointmentStatus.FULFILLED, events=(seen,), **given)
+        self.clinic.appointments.add_many([done])
+        draft_id = derived_id("invoice", done.id)
+        self._use(draft_id, lambda: billing.draft_for_visit(self.clinic, self.actor, done.id))
+
+    def bill_visit(self) -> None:
+        """A visit's draft: issued, or its line given another text, taken off or charged, or thrown away."""
+        drafts = [one for one in self.clinic.invoices.drafts() if one.appointment_id]
+        if not drafts:
+            return
+        draft, way = self.chance.choice(drafts), self.chance.random()
+        if way < 0.5:
+            issue = f"issue:{draft.id}", draft.total_minor
+            self._try("issue", *issue, lambda: billing.issue(self.clinic, self.actor, draft), bill=draft.id)
+        elif way < 0.75:
+            billing.cancel(self.clinic, self.actor, draft, "slip")
+        else:
+            texts = [replace(line, description="Visit") for line in draft.lines]
+            charged = [replace(line, discount_minor=0) for line in draft.lines]
+            lines = self.chance.choice([texts, charged, [self._line()], [*draft.lines, self._line()]])
+            billing.set_lines(self.clinic, self.actor, draft, lines)
+
+    def bill_again(self) -> None:
+        """The visit of a bill that was cancelled."""
+        found = self.clinic.invoices.of_patient(self.chance.choice(self.patients), most=40)
+        cancelled = [one for one in found if one.status is InvoiceStatus.CANCELLED and one.appointment_id]
+        if cancelled:
+            old = self.chance.choice(cancelled)
+            draft_id = derived_id("invoice", old.id)
+            self._use(draft_id, lambda: billing.bill_again(self.clinic, self.actor, old))
+
+    def _use(self, draft_id: str, draw: Callable[[], Invoice]) -> None:
+        """Draw the draft of a visit, and tell of it when a session pays."""
+        key = charging.use_key(draft_id, make.CONSULTATION, 0)
+
+        def paid() -> Invoice:
+            drawn = draw()
+            if key not in [line.session for line in drawn.lines]:
+                raise _Charged
+            return drawn
+
+        self._try("package-use", key, None, paid)
+
+    def change_tax(self) -> None:
+        """By another rule from now on, as it is or inside, rounded per line or once."""
+        rule = TaxRule(inclusive=self.chance.random() < 0.5, rounding=self.chance.choice(list(TaxRounding)))
+        profile = next(iter(self.clinic.organization_store.all()))
+        directory.save_organization(self.clinic, self.actor, replace(profile, tax_rule=rule))
+
     def open_till(self) -> None:
         """One's own, with a float."""
         key, amount = new_id(), self.chance.randrange(20_000)
@@ -238,6 +329,7 @@ class Till:
                 self.close_till(balance.id.partition(":")[2])
         key = f"day-close:{day.isoformat()}"
         self._try("day-close", key, 0, lambda: day_close.close(self.clinic, self.actor, day))
+        self.deposit()  # which counts on the next day when that was today
 
     def _try(self, what: str, key: str, amount: int | None, change: Callable[[], object], *, bill: str = "") -> None:
         """`key` is the one under which it must be in the journal, `amount` what it must debit there."""
@@ -251,17 +343,17 @@ class Till:
         for what_came, more in answers:
             self.log.write(what_came, **fields, **more)
 
-    def _once(self, change: Callable[[], object], fields: dict[str, object]) -> tuple[str, dict[str, str]]:
+    def _once(self, change: Callable[[], object], fields: dict[str, object]) -> tuple[str, dict[str, object]]:
         while True:
             try:
                 done = change()
             except Unavailable:
                 self.log.write("unavailable", **fields)
                 time.sleep(0.2)
-            except (ClinicError, _Recount) as error:
+            except (ClinicError, _Recount, _Charged) as error:
                 return "refused", {"why": type(error).__name__}
             else:
-                return "done", {"label": done.label} if isinstance(done, Invoice) else {}
+                return "done", _told(done)
 
     def _bill(self, wanted: Callable[[Invoice], bool] = lambda one: True) -> tuple[Invoice, bool]:
         """A random issued bill, and whether to deal with its payer."""
@@ -288,11 +380,22 @@ class Till:
         return make.line(quantity=quantity, unit_price_minor=price, discount_minor=discount, tax_basis_points=tax)
 
     def _method(self) -> PaymentMethod:
-        return self.chance.choice([PaymentMethod.CASH, PaymentMethod.CASH, PaymentMethod.CARD, PaymentMethod.UPI])
+        return self.chance.choice([PaymentMethod.CASH, *PaymentMethod])
+
+
+def _told(done: object) -> dict[str, object]:
+    """What somebody was told of a change that is done."""
+    if isinstance(done, Allocated):
+        return {"left": done.left_minor}
+    return {"label": done.label} if isinstance(done, Invoice) else {}
 
 
 class _NothingYet(Exception):
     """There is no bill so far."""
+
+
+class _Charged(Exception):
+    """No session pays for the visit."""
 
 
 class _Recount(Exception):
