@@ -590,6 +590,31 @@ def test_a_session_that_a_crash_kept_comes_back(
     assert sessions_of(world, sold) == 0
 
 
+def test_cancelling_again_gives_back_what_a_crash_kept(
+    world: World, manager: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever cancelled the bill died before the session came back."""
+    clinic, sold = world.clinic, sell(world, manager)
+    made = billed(world, manager, later(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(charging, "settle_sessions", lambda *_: (_ for _ in ()).throw(Unavailable("away")))
+        with pytest.raises(Unavailable):
+            billing.cancel(clinic, manager, made, "Slip")
+    assert sessions_of(world, sold) == 1
+    billing.cancel(clinic, manager, clinic.invoices.get(made.id), "Slip")
+    assert sessions_of(world, sold) == 0
+
+
+def test_billing_again_twice_takes_no_second_session(world: World, manager: Actor) -> None:
+    """The desk took the line off the new draft; the second click must not use up the other package."""
+    clinic = world.clinic
+    sold = [sell(world, manager, sessions=1), sell(world, manager)]
+    cancelled = billing.cancel(clinic, manager, billed(world, manager, later(1)), "Slip")
+    draft = billing.set_lines(clinic, manager, billing.bill_again(clinic, manager, cancelled), [make.line()])
+    assert billing.bill_again(clinic, manager, cancelled) == draft
+    assert [sessions_of(world, one) for one in sold] == [0, 0]
+
+
 def test_check_finds_a_session_that_pays_no_line(world: World, manager: Actor, clock: make.Clock) -> None:
     """A draft may be under work; an issued bill without the line keeps the patient's session for nothing."""
     clinic = world.clinic
