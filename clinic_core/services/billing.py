@@ -320,7 +320,6 @@ def cancel(clinic: Clinic, actor: Actor, before: Invoice, reason: str) -> Invoic
 
 def _cancelled(clinic: Clinic, actor: Actor, before: Invoice, why: str) -> Invoice:
     if before.status is InvoiceStatus.CANCELLED:
-        charging.settle_sessions(clinic, actor, before)  # whoever cancelled it may have died before it
         return clinic.invoices.get(before.id)
     return (
         _cancelled_draft(clinic, before, why) if before.issued_at is None else _taken_back(clinic, actor, before, why)
