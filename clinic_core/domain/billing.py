@@ -6,11 +6,13 @@ cancelled with a reason and keeps its number.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Final
 
 from clinic_core.domain import money
@@ -239,11 +241,9 @@ def number_text(series: str, number: int) -> str:
     return f"{series}-{number:05d}"
 
 
-def line_tax(line: LineItem, rule: TaxRule) -> Decimal:
+def line_tax(line: LineItem, rule: TaxRule) -> Fraction:
     """The exact tax of one line, not rounded."""
-    rate = line.tax_basis_points
-    divisor = WHOLE + rate if rule.inclusive else WHOLE
-    return Decimal(line.amount_minor) * rate / divisor
+    return _exact_tax(line.amount_minor, line.tax_basis_points, rule)
 
 
 def tax_lines(lines: Iterable[LineItem], rule: TaxRule) -> list[TaxLine]:
@@ -397,9 +397,9 @@ def require_cancellable(invoice: Invoice) -> None:
         raise IllegalTransition("A part of this invoice was taken back or written off; make a credit note of the rest.")
 
 
-def largest_remainders(exact: Sequence[Decimal], total: int) -> list[int]:
+def largest_remainders(exact: Sequence[Fraction] | Sequence[Decimal], total: int) -> list[int]:
     """Whole parts of `total` near the exact ones, which sum up to it: what is left goes to the largest remainders."""
-    shares = [int(part.to_integral_value(ROUND_FLOOR)) for part in exact]
+    shares = [math.floor(part) for part in exact]
     by_remainder = sorted(range(len(exact)), key=lambda i: (shares[i] - exact[i], i))
     for i in by_remainder[: total - sum(shares)]:
         shares[i] += 1
@@ -407,13 +407,16 @@ def largest_remainders(exact: Sequence[Decimal], total: int) -> list[int]:
 
 
 def _tax_line(rate: int, lines: list[LineItem], rule: TaxRule) -> TaxLine:
-    exact = [line_tax(line, rule) for line in lines]
-    if rule.rounding is TaxRounding.LINE:
-        tax = sum(round_minor(part) for part in exact)
-    else:
-        tax = round_minor(sum(exact, Decimal(0)))
     asked = sum(line.amount_minor for line in lines)
+    if rule.rounding is TaxRounding.LINE:
+        tax = sum(round_minor(line_tax(line, rule)) for line in lines)
+    else:
+        tax = round_minor(_exact_tax(asked, rate, rule))
     return TaxLine(basis_points=rate, net_minor=asked - tax if rule.inclusive else asked, tax_minor=tax)
+
+
+def _exact_tax(amount_minor: int, rate: int, rule: TaxRule) -> Fraction:
+    return Fraction(amount_minor * rate, WHOLE + rate if rule.inclusive else WHOLE)
 
 
 def _check_line(line: LineItem, name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from fractions import Fraction
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -279,7 +279,7 @@ def _shared(entry: Entry, lines: Sequence[Charge]) -> Iterable[list[Charge]]:
     if not owed or not total:
         return [[line] for line in lines]
     payer, share = next(iter(owed.items()))  # an invoice has one payer at most
-    exact = [Decimal(abs(line.total_minor)) * abs(share) / abs(total) for line in lines]
+    exact = [Fraction(abs(line.total_minor * share), abs(total)) for line in lines]
     sign = 1 if share > 0 else -1
     parts = largest_remainders(exact, abs(share))
     return [_split(line, payer, sign * part, entry) for line, part in zip(lines, parts, strict=True)]
@@ -288,7 +288,7 @@ def _shared(entry: Entry, lines: Sequence[Charge]) -> Iterable[list[Charge]]:
 def _split(line: Charge, payer: str, part: int, entry: Entry) -> list[Charge]:
     if not part:
         return [line]
-    weight = Decimal(part) / line.total_minor
+    weight = Fraction(part, line.total_minor)
     tax, discount = round_minor(line.tax_minor * weight), round_minor(line.discount_minor * weight)
     theirs = line._replace(
         payer_id=payer,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
+import math
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from functools import lru_cache
+from typing import Final
 
 from babel.core import Locale, UnknownLocaleError
 from babel.numbers import NumberFormatError, format_currency, get_currency_precision, list_currencies, parse_decimal
 
 from clinic_core.errors import InvalidInput
+
+_HALF: Final = Fraction(1, 2)
 
 
 @lru_cache(maxsize=64)
@@ -21,16 +26,19 @@ def exponent(currency: str) -> int:
     return get_currency_precision(currency)
 
 
-def round_minor(amount: Decimal) -> int:
-    """The nearest whole minor unit, halves away from zero."""
-    with localcontext() as context:
-        context.prec = 50
-        return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+def round_minor(amount: Decimal | Fraction) -> int:
+    """The nearest whole minor unit, halves away from zero.
+
+    A quotient is handed in as a fraction: a decimal holds 28 digits of it, and a sum of such may miss a half.
+    """
+    exact = Fraction(amount)
+    whole = math.floor(abs(exact) + _HALF)
+    return whole if exact >= 0 else -whole
 
 
 def share(amount_minor: int, basis_points: int) -> int:
     """`basis_points` ten-thousandths of an amount, rounded once."""
-    return round_minor(Decimal(amount_minor) * basis_points / 10_000)
+    return round_minor(Fraction(amount_minor * basis_points, 10_000))
 
 
 def to_decimal(amount_minor: int, currency: str) -> Decimal:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from clinic_core.domain import billing
@@ -178,7 +178,7 @@ def spread_credit(invoice: Invoice, amount_minor: int) -> dict[int, int]:
     total = sum(left)
     if not 0 < amount_minor <= total:
         raise InvalidInput(f"At most {invoice.money(total)} is left to take back.", field="amount")
-    exact = [Decimal(part) * amount_minor / total for part in left]
+    exact = [Fraction(part * amount_minor, total) for part in left]
     shares = billing.largest_remainders(exact, amount_minor)
     return {line: share for line, share in enumerate(shares) if share}
 
@@ -385,7 +385,7 @@ def _credited(invoice: Invoice, amounts: Mapping[int, int]) -> list[CreditedLine
 
 def _part_of(line: int, amount: int, left: tuple[int, int]) -> CreditedLine:
     net, tax = left
-    share = round_minor(Decimal(amount) * tax / (net + tax))
+    share = round_minor(Fraction(amount * tax, net + tax))
     taken = max(share, amount - net)  # never more net than there is
     return CreditedLine(line=line, net_minor=amount - taken, tax_minor=taken)
 

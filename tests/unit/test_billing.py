@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -114,6 +115,34 @@ def test_parts_add_up(lines: list[LineItem], rule: TaxRule) -> None:
     assert sum(line.net_minor for line in by_rate) == found.net_minor
     if rule.inclusive:
         assert found.total_minor == found.gross_minor - found.discount_minor
+
+
+# Rates with which the tax inside a sum can be a half: the sum leaves this many of that many minor units.
+HALVES = {400: (13, 26), 1_200: (14, 28), 2_000: (3, 6), 2_800: (16, 32)}
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=8), st.sampled_from(sorted(HALVES)), st.integers(0, 1))
+def test_a_half_inside_a_sum_goes_up(amounts: list[int], rate: int, more: int) -> None:
+    """Shares of lines that never end add up to an exact half, or to a hair more, and not to 0.4999 of a cent."""
+    left, modulus = HALVES[rate]
+    amounts = [*amounts, (left + more - sum(amounts)) % modulus]
+    lines = [_line(1, amount, 0, rate) for amount in amounts]
+    exact = Fraction(sum(amounts) * rate, 10_000 + rate)
+
+    assert exact - int(exact) >= Fraction(1, 2)
+    assert billing.totals(lines, INSIDE_TOTAL).tax_minor == int(exact) + 1
+    assert sum(billing.line_taxes(lines, INSIDE_TOTAL)) == int(exact) + 1
+
+
+@given(st.lists(LINES, min_size=1, max_size=8), RULES)
+def test_tax_is_what_fractions_say(lines: list[LineItem], rule: TaxRule) -> None:
+    """Each rate's tax, rounded half up once per line or once per total, whatever the quotients look like."""
+    for found in billing.tax_lines(lines, rule):
+        rate = found.basis_points
+        asked = [line.amount_minor for line in lines if line.tax_basis_points == rate]
+        sums = asked if rule.rounding is TaxRounding.LINE else [sum(asked)]
+        exact = [Fraction(one * rate, 10_000 + (rate if rule.inclusive else 0)) for one in sums]
+        assert found.tax_minor == sum(int(tax + Fraction(1, 2)) for tax in exact)
 
 
 @given(st.lists(LINES, min_size=1, max_size=8), st.integers(0, 100))

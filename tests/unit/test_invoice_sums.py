@@ -105,6 +105,14 @@ CASES: Final = {
         OUT_TOTAL, [(1, 101, 0, 1000), (1, 105, 0, 1000), (1, 108, 0, 1000)],
         total=345, tax=[10, 10, 11], due=345,
     ),
+    "20 % inside, a half per total goes up": case(  # 866.83, 2752.67, 2884.83, 1614.83, 52.33: 8171.5
+        IN_TOTAL, [(1, 5201, 0, 2000), (1, 16516, 0, 2000), (1, 17309, 0, 2000), (1, 9689, 0, 2000), (1, 314, 0, 2000)],
+        total=49029, tax=[867, 2753, 2885, 1615, 52], due=49029,
+    ),
+    "12 % inside, a half per total goes up": case(  # 1831.39, 97.93, 916.18: 2845.5
+        IN_TOTAL, [(1, 17093, 0, 1200), (1, 914, 0, 1200), (1, 8551, 0, 1200)],
+        total=26558, tax=[1832, 98, 916], due=26558,
+    ),
     # -- discounts
     "off one line": case(OUT, [(2, 25000, 5000, 1800)], total=53100, tax=[8100], due=53100),
     "off each line": case(OUT, [(1, 10000, 1000, 500), (1, 20000, 500, 1800)], total=32460, tax=[450, 3510], due=32460),
@@ -469,7 +477,7 @@ def test_the_books_say_the_same(one: Case) -> None:
 
 def test_there_are_enough_of_them() -> None:
     """A row that is named twice would be lost silently."""
-    assert len(CASES) == 86
+    assert len(CASES) == 88
 
 
 def _status(one: Case) -> InvoiceStatus:
