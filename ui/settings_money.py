@@ -76,7 +76,7 @@ def _documents(fields: Fields) -> Changes:
         "currency",
         tuple(names),
         names=names,
-        help="Invoices keep the currency they were issued in; prices of services keep their figures.",
+        help="Stays once money is booked. Until then it can be changed; prices of services keep their figures.",
     )
     left, right = st.columns(2)
     with left:

@@ -115,6 +115,11 @@ def transfer(source: Invoice, target: Invoice, stamp: Stamp, *, amount_minor: in
     _require_reason(stamp)
     if source.id == target.id or source.patient_id != target.patient_id:
         raise InvalidInput("Choose another invoice of the same patient.", field="invoice")
+    if source.currency != target.currency:
+        raise InvalidInput(
+            f"{target.label} is in {target.currency}, not in {source.currency}. Choose one in the same currency.",
+            field="invoice",
+        )
     _require_owing(source)
     _require_paid(source, amount_minor, payer=False)
     billing.require_payable(target, amount_minor)

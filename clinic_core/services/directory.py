@@ -31,7 +31,8 @@ R = TypeVar("R", Organization, Practitioner, HealthcareService, Schedule, Payer)
 def save_organization(clinic: Clinic, actor: Actor, organization: Organization) -> Organization:
     """Save the clinic's profile. Raises InvalidInput, or Conflict when somebody changed it since it was read.
 
-    The time zone stays once a visit is booked: the visits' days were reckoned by it. A prefix that numbers invoices, or
+    The time zone stays once a visit is booked: the visits' days were reckoned by it. The currency stays once anything
+    is in the ledger: what is owed, held and in the tills are sums of one currency. A prefix that numbers invoices, or
     ever did, numbers no credit notes, and the other way round: no two papers have one number.
     """
     access.require(actor, "settings.write")
@@ -41,6 +42,8 @@ def save_organization(clinic: Clinic, actor: Actor, organization: Organization) 
         raise InvalidInput(
             f"The time zone stays {present.time_zone}: visits are booked by it already.", field="time_zone"
         )
+    if wanted.currency != present.currency and not clinic.journal.is_empty():
+        raise InvalidInput(f"The currency stays {present.currency}: money is booked in it already.", field="currency")
     _require_prefixes(clinic, present, wanted)
     saved = clinic.organization_store.save(wanted)
     return _saved(clinic, actor, "organization", saved)

@@ -168,6 +168,11 @@ class Journal:
         """All of them in no order, one batch in memory, for checks."""
         return stream(self._collection, Entry, {})
 
+    def is_empty(self) -> bool:
+        """Whether nothing was ever booked."""
+        with reaching():
+            return self._collection.find_one({}, {"_id": 1}) is None
+
     def count(self) -> int:
         """About how many there are."""
         with reaching():

@@ -10,7 +10,7 @@ import pytest
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
-from clinic_core.domain.billing import InvoiceStatus
+from clinic_core.domain.billing import InvoiceStatus, PaymentMethod
 from clinic_core.domain.organization import Organization, Room, TaxRounding, TaxRule
 from clinic_core.domain.schedules import Absence, Opening, parse_openings
 from clinic_core.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, NotFound
@@ -90,6 +90,17 @@ def test_the_time_zone_stays_once_a_visit_is_booked(world: World, manager: Actor
     with pytest.raises(InvalidInput, match="The time zone stays Asia/Kolkata"):
         directory.save_organization(world.clinic, manager, replace(profile, time_zone="Europe/Berlin"))
     assert directory.save_organization(world.clinic, manager, replace(profile, name="Other")).version == 2
+
+
+def test_the_currency_stays_once_money_is_booked(world: World, manager: Actor) -> None:
+    """Balances carry no currency: 500.00 held in rupees would be 500.00 in euros from one click on."""
+    profile = directory.save_organization(world.clinic, manager, replace(world.clinic.organization(), currency="USD"))
+    cash = {"amount_minor": 50_000, "method": PaymentMethod.CASH}
+    settlement.deposit(world.clinic, manager, world.asha.id, key="d", **cash)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="The currency stays USD") as refused:
+        directory.save_organization(world.clinic, manager, replace(profile, currency="EUR"))
+    assert refused.value.field == "currency"
+    assert directory.save_organization(world.clinic, manager, replace(profile, name="Other")).currency == "USD"
 
 
 def test_a_double_click_saves_once_and_a_stale_form_is_a_conflict(world: World, manager: Actor, admin: Actor) -> None:

@@ -376,6 +376,13 @@ def test_money_stays_with_its_patient() -> None:
             settling.transfer(one, other, _stamp(), amount_minor=1)
 
 
+def test_money_stays_in_its_currency() -> None:
+    """100 rupees that were paid do not pay 100 dollars."""
+    one = settling.applied(_bill(), settling.payment(_bill(), _stamp(), amount_minor=50_000, method=CASH))
+    with pytest.raises(InvalidInput, match="is in USD, not in INR"):
+        settling.transfer(one, replace(_bill(), id="other", currency="USD"), _stamp(), amount_minor=1)
+
+
 def test_neither_side_pays_for_the_other() -> None:
     """The patient's payment cannot cover the payer's share, nor be refunded from it."""
     one = _bill(payer_id="payer", payer_share_minor=40_000)
