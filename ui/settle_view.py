@@ -61,8 +61,8 @@ def _refund(clinic: Clinic, actor: Actor, invoice: Invoice, name: str) -> None:
     key = forms.form_id(name)
     paid = (invoice.paid_minor - invoice.payer_paid_minor, invoice.payer_paid_minor)
     st.caption(
-        "What is given back is due again. Was the charge itself wrong? Then make a credit note: what was paid is held "
-        "for the patient, and is given back from the patient's account."
+        "What is given back is due again. Was the charge itself wrong? Then make a credit note: what the patient paid "
+        "is held, and is given back from the patient's account."
     )
     payer = payment_view.side_field(invoice, *paid, label="Paid by whom", key=f"refund.who.{key}")
     place = st.container()
@@ -96,7 +96,7 @@ def _credit(clinic: Clinic, actor: Actor, invoice: Invoice, name: str) -> None:
     left = settling.creditable(invoice)
     st.caption(
         text.plain(f"At most {invoice.money(sum(left))} is left to take back. ")
-        + "It lowers what is due; what was paid already is held for the patient."
+        + "It lowers what is due; what the patient paid already is held for the patient."
     )
     mode = st.segmented_control("How much", _MODES, default=_WHOLE, required=True, key=f"credit.mode.{key}")
     place = st.container()

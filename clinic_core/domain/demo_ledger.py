@@ -216,7 +216,7 @@ class Books:
         return settling.write_off(invoice, stamp, amount_minor=amount) if amount else None
 
     def _credit_note(self, invoice: Invoice, step: Step, stamp: Stamp) -> Entry | None:
-        amount = _up_to(step, sum(settling.creditable(invoice)))
+        amount = _up_to(step, sum(settling.creditable(invoice)) - invoice.payer_paid_minor)
         if not amount:
             return None
         series = f"{ORGANIZATION.credit_note_prefix}-{stamp.day.year}"

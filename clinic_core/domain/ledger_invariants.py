@@ -275,15 +275,12 @@ def _noted_lines(entry: Entry) -> tuple[tuple[int, int, int], ...]:
 def _after(figures: Figures, entry: Entry, account: str) -> Figures:
     due, payer_due, paid, payer_paid, credited, lost = change_of(entry, account)
     opened = {Event.TILL_OPEN: entry.id, Event.TILL_CLOSE: ""}.get(entry.event, figures.opened)
-    now_paid, now_payer = figures.paid_minor + paid, figures.payer_paid_minor + payer_paid
-    if entry.event is Event.CREDIT_NOTE:  # what is held from now on was the patient's payment first
-        now_payer = min(now_payer, now_paid)
     return Figures(
         seq=figures.seq + 1,
         due_minor=figures.due_minor + due,
         payer_due_minor=figures.payer_due_minor + payer_due,
-        paid_minor=now_paid,
-        payer_paid_minor=now_payer,
+        paid_minor=figures.paid_minor + paid,
+        payer_paid_minor=figures.payer_paid_minor + payer_paid,
         credited_minor=figures.credited_minor + credited,
         written_off_minor=figures.written_off_minor + lost,
         cancelled=figures.cancelled or entry.event is Event.CANCEL,

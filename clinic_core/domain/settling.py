@@ -150,8 +150,9 @@ def assign(invoice: Invoice, stamp: Stamp, *, amount_minor: int, to_payer: bool)
 def credit_note(invoice: Invoice, stamp: Stamp, *, amounts: Mapping[int, int], document: str) -> Entry:
     """Take back a part of what was charged, per line (from 0), with the tax in it.
 
-    It lowers what is due, the patient's part first; then what was written off is owed no more either; what was paid
-    already is held for the patient from now on. Raises InvalidInput above what is left of a line.
+    It lowers what is due, the patient's part first; then what was written off is owed no more either; what the patient
+    paid already is held for the patient from now on. Raises InvalidInput above what is left of a line,
+    IllegalTransition when it would hold the payer's money for the patient.
     """
     _require_reason(stamp)
     _require_owing(invoice)
@@ -163,6 +164,7 @@ def credit_note(invoice: Invoice, stamp: Stamp, *, amounts: Mapping[int, int], d
     payer = min(total - patient, invoice.payer_due_minor)
     given_up = min(total - patient - payer, invoice.written_off_minor)
     held = total - patient - payer - given_up
+    _require_patients_own(invoice, held)
     lines = [posting for part in parts for posting in _line_taken_back(invoice, part)]
     postings = [
         *lines,
@@ -273,7 +275,7 @@ def _with_adjustment(invoice: Invoice, entry: Entry) -> Invoice:
         credited_minor=invoice.credited_minor + made.credited_minor,
         written_off_minor=invoice.written_off_minor + made.written_off_minor,
         payer_due_minor=invoice.payer_due_minor + payer_change,
-        payer_paid_minor=min(invoice.payer_paid_minor + by_payer, paid),  # what is held now was the patient's first
+        payer_paid_minor=invoice.payer_paid_minor + by_payer,
     )
 
 
@@ -456,6 +458,16 @@ def _require_paid(invoice: Invoice, amount_minor: int, *, payer: bool) -> None:
     paid = invoice.payer_paid_minor if payer else invoice.paid_minor - invoice.payer_paid_minor
     if amount_minor > paid:
         raise OverPayment(_SETTLED.format(invoice.money(paid)))
+
+
+def _require_patients_own(invoice: Invoice, held_minor: int) -> None:
+    own = invoice.paid_minor - invoice.payer_paid_minor
+    if held_minor > own:
+        raise IllegalTransition(
+            f"{invoice.money(held_minor)} of this was paid already, {invoice.money(own)} of it by the patient. The "
+            f"payer's money cannot be held for the patient: refund {invoice.money(held_minor - own)} to the payer "
+            "first, then make the credit note."
+        )
 
 
 def _require_held(invoice: Invoice, amount_minor: int, held_minor: int) -> None:

@@ -85,8 +85,8 @@ def credit_note(
 ) -> Invoice:
     """Take back a part of what was charged: line (from 0) -> amount with tax; see `settling.spread_credit`.
 
-    The note gets the next number of its own series. What was paid already is held for the patient. Raises
-    IllegalTransition when it would leave fewer sessions of a package than were used.
+    The note gets the next number of its own series. What the patient paid already is held for the
+    patient. Raises IllegalTransition when it would leave fewer sessions of a package than were used.
     """
     access.require(actor, "invoice.credit")
     stamp = _stamp(clinic, actor, f"{invoice.id}:{key}", reason)

@@ -278,7 +278,6 @@ def _add(sums: Sums, entry: Document, invoice_id: str) -> None:
         held = -_sum(p for p in entry["postings"] if p["book"] == "credit")
         sums.credited += _debits(entry)
         sums.paid -= held
-        sums.payer_paid = min(sums.payer_paid, sums.paid)
     elif event in {"payment", "refund", "apply-credit", "transfer"}:
         sums.paid -= change
         sums.payer_paid -= payer

@@ -281,20 +281,23 @@ def test_a_credit_note_after_a_write_off_makes_no_money(world: World, manager: A
     assert ledger.held_minor(clinic, world.asha.id) == 10_000
 
 
-def test_what_is_held_cannot_be_refunded_to_the_payer_as_well(world: World, manager: Actor) -> None:
-    """A credit note of a bill that the payer paid: the money is on account, so the payer's payment is used up."""
+def test_what_the_payer_paid_is_not_held_for_the_patient(world: World, manager: Actor) -> None:
+    """A credit note of a bill that the payer paid too: an insurer's 250.00 would become cash for the patient."""
     clinic, invoice = world.clinic, bill(world, manager, payer_share=30_000)
     pay(clinic, manager, invoice, 30_000, payer=True)
-    pay(clinic, manager, invoice, 20_000)
+    paid = pay(clinic, manager, invoice, 20_000)
 
+    with pytest.raises(IllegalTransition, match=r"refund \S*250\.00 to the payer first"):
+        settlement.credit_note(clinic, manager, invoice, key="c", amounts={0: 45_000}, reason="never seen")
+
+    assert ledger.current_invoice(clinic, invoice.id) == paid
+    back = {"amount_minor": 25_000, "method": CARD, "reason": "not due", "payer": True}
+    settlement.refund(clinic, manager, invoice, key="r", **back)
     after = settlement.credit_note(clinic, manager, invoice, key="c", amounts={0: 45_000}, reason="never seen")
-
-    assert ledger.held_minor(clinic, world.asha.id) == 45_000
-    assert (after.paid_minor, after.payer_paid_minor) == (5_000, 5_000)
+    assert ledger.held_minor(clinic, world.asha.id) == 20_000
+    assert (after.paid_minor, after.payer_paid_minor, after.due_minor) == (5_000, 5_000, 0)
     with pytest.raises(OverPayment):
-        settlement.refund(
-            clinic, manager, invoice, key="r", amount_minor=5_001, method=CARD, reason="not due", payer=True
-        )
+        settlement.refund(clinic, manager, invoice, key="r2", **{**back, "amount_minor": 5_001})
 
 
 # -- the day -------------------------------------------------------------------------------------------------------

@@ -292,9 +292,17 @@ CASES: Final = {
         OUT, [(1, 50000, 0, 0)], "credit 1:15000", payer="80%",
         total=50000, tax=[0], due=35000, credited=15000, payer_due=35000, took=[(1, 15000, 0)],
     ),
-    "a credit note after both paid": case(
-        OUT, [(1, 50000, 0, 0)], "payer pay 40000; pay 10000; credit 1:15000", payer="80%",
-        total=50000, tax=[0], paid=35000, credited=15000, payer_paid=35000, held=15000, took=[(1, 15000, 0)],
+    "a credit note after both paid": case(  # of 150.00 the patient paid 100.00; the payer gets its 50.00 back first
+        OUT, [(1, 50000, 0, 0)], "payer pay 40000; pay 10000; payer refund 5000; credit 1:15000", payer="80%",
+        total=50000, tax=[0], paid=35000, credited=15000, payer_paid=35000, held=10000, took=[(1, 15000, 0)],
+    ),
+    "a credit note of the patient's part after both paid": case(
+        OUT, [(1, 50000, 0, 0)], "payer pay 40000; pay 10000; credit 1:10000", payer="80%",
+        total=50000, tax=[0], paid=40000, credited=10000, payer_paid=40000, held=10000, took=[(1, 10000, 0)],
+    ),
+    "all of it after both paid": case(
+        OUT, [(1, 50000, 0, 0)], "payer pay 40000; pay 10000; payer refund 40000; credit rest", payer="80%",
+        total=50000, tax=[0], credited=50000, held=10000, took=[(1, 50000, 0)],
     ),
     "assigned, then cancelled": case(
         OUT, [(1, 50000, 0, 1800)], "to payer 1000; cancel", payer="80%",
@@ -477,7 +485,7 @@ def test_the_books_say_the_same(one: Case) -> None:
 
 def test_there_are_enough_of_them() -> None:
     """A row that is named twice would be lost silently."""
-    assert len(CASES) == 88
+    assert len(CASES) == 90
 
 
 def _status(one: Case) -> InvoiceStatus:
