@@ -9,8 +9,9 @@ from typing import Final
 
 from babel.dates import format_date
 
+from clinic_core.domain import settling
 from clinic_core.domain.appointments import Appointment, AppointmentStatus, CancelReason
-from clinic_core.domain.billing import Invoice, LineItem
+from clinic_core.domain.billing import Invoice, InvoiceStatus, LineItem
 from clinic_core.domain.ids import derived_id
 from clinic_core.domain.organization import HealthcareService, Organization
 
@@ -62,7 +63,7 @@ def paid_visit_before(
 
     It is a finished visit of the same patient with the same practitioner at most `days` before, whose bill charged
     the service (or, where it has no bill, that was booked for it). One that was free itself does not count: otherwise
-    a patient who came every week would never pay again.
+    a patient who came every week would never pay again. Nor does one whose bill was cancelled or taken back.
     """
     found = [
         one
@@ -96,7 +97,10 @@ def with_free_revisit(
 def _charged(visit: Appointment, service_id: str, bill: Invoice | None) -> bool:
     if bill is None:
         return visit.service_id == service_id
-    return any(line.service_id == service_id and line.amount_minor > 0 for line in bill.lines)
+    if bill.status is InvoiceStatus.CANCELLED:
+        return False
+    left = settling.creditable(bill)  # of each line, after credit notes
+    return any(line.service_id == service_id and rest > 0 for line, rest in zip(bill.lines, left, strict=True))
 
 
 def _day(day: date, profile: Organization) -> str:

@@ -180,6 +180,30 @@ def test_what_is_no_revisit(world: World, manager: Actor) -> None:
     assert billed(world, manager, later(2), "12:00").total_minor == 50_000
 
 
+@pytest.mark.parametrize(("credited", "next_one"), [(50_000, 50_000), (20_000, 0)])
+def test_a_bill_that_was_taken_back_frees_no_revisit(
+    world: World, manager: Actor, credited: int, next_one: int
+) -> None:
+    """Two visits for nothing: the first bill is credited in full, and yet the second would be free."""
+    policy(world, free_revisit_days=7)
+    first = billing.issue(world.clinic, manager, billed(world, manager))
+    settlement.credit_note(world.clinic, manager, first, key="c", amounts={0: credited}, reason="Not done")
+
+    assert billed(world, manager, later(1)).total_minor == next_one
+
+
+def test_a_bill_that_was_cancelled_frees_no_revisit(world: World, manager: Actor) -> None:
+    """Neither an issued one nor a draft, unless another one took its place."""
+    policy(world, free_revisit_days=7)
+    first = billing.cancel(world.clinic, manager, billing.issue(world.clinic, manager, billed(world, manager)), "Slip")
+    second = billed(world, manager, later(1))
+    assert second.total_minor == 50_000
+    billing.cancel(world.clinic, manager, second, "Slip")
+    billing.bill_again(world.clinic, manager, first)
+
+    assert billed(world, manager, later(2)).total_minor == 0
+
+
 def test_only_the_booked_service_is_free(world: World, manager: Actor) -> None:
     """What else was done at the revisit is charged."""
     policy(world, free_revisit_days=7)
