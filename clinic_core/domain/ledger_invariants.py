@@ -119,9 +119,15 @@ def _accounts_fault(entry: Entry) -> str:
     closes = [slot for slot in entry.slots if slot.startswith("close:")]
     if closes != ([journal.close_slot(entry.day)] if entry.event is Event.DAY_CLOSE else []):
         return "does not say rightly which day it closes"
+    return _document_fault(entry)
+
+
+def _document_fault(entry: Entry) -> str:
     series, _, number = entry.document.rpartition("-")
     if entry.document and str(entry.accounts().get(f"number:{series}")) != number.lstrip("0"):
         return f"is numbered {entry.document}, but does not hold that number"
+    if entry.document and not series.endswith(f"-{entry.day.year}"):
+        return f"is numbered {entry.document}, but is of {entry.day}"
     if bool(entry.document) != (entry.event is Event.CREDIT_NOTE):
         return "is a credit note without a number, or has a number and is none"
     return ""

@@ -221,10 +221,14 @@ def deposit_refund(
 
 
 def applied(invoice: Invoice, entry: Entry) -> Invoice:
-    """The invoice with one entry more; the next one of its account."""
+    """The invoice with one entry more; the next one of its account.
+
+    It is issued on the day on which it is charged: a day that closes between its numbering and its entry is the next.
+    """
     after = replace(invoice, posted=invoice.posted + 1)
     if entry.event is Event.ISSUE:
-        return replace(after, payer_due_minor=invoice.payer_share_minor)
+        issued_on = invoice.issued_on if invoice.source_id else entry.day  # history keeps the day of its own papers
+        return replace(after, payer_due_minor=invoice.payer_share_minor, issued_on=issued_on)
     if entry.event is Event.CANCEL:
         return replace(
             after,

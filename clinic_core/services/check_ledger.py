@@ -326,8 +326,9 @@ class Checker:
         found = tuple(int(column[at]) for column in all_.sums)
         state = (invoice.status is InvoiceStatus.CANCELLED) == bool(all_.cancelled[at])
         counted_ = invoice.posted == all_.counts[at] and invoice.status is not InvoiceStatus.DRAFT
+        dated = bool(invoice.source_id) or invoice.issued_on == _day_of(int(all_.first[at]))
         same = int(all_.charges[at]) == hash(_charges_of(invoice)) and int(all_.told[at]) == _tale_of(invoice)
-        return kept == found and state and counted_ and same
+        return kept == found and state and counted_ and dated and same
 
     def _said(self, look: Callable[[], str]) -> str:
         """What a closer look finds; nothing where that cannot be read, which is a violation of its own."""
@@ -358,6 +359,8 @@ class Checker:
     def _first_fault(self, invoice: Invoice, issue: Entry) -> str:
         if rules.charged(issue.postings) != _charges_of(invoice):
             return "was charged otherwise in the ledger than its lines say"
+        if not invoice.source_id and invoice.issued_on != issue.day:
+            return f"is dated {invoice.issued_on}, but was charged on {issue.day}"
         return f"is {invoice.label}, but was charged as {issue.label}" if issue.label != invoice.label else ""
 
     def _copy_fault(self, invoice: Invoice, entries: Sequence[Entry]) -> str:
@@ -537,5 +540,8 @@ def counted(visits: Iterable[Any]) -> Counter[str]:
 
 
 def _entry_id(place: int) -> str:
-    ordinal, number = divmod(place, _PLACES)
-    return journal.entry_id(date.fromordinal(ordinal), number)
+    return journal.entry_id(_day_of(place), place % _PLACES)
+
+
+def _day_of(place: int) -> date:
+    return date.fromordinal(place // _PLACES)

@@ -15,7 +15,7 @@ from typing import Final
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import journal, settling
-from clinic_core.domain.billing import OWING, Invoice
+from clinic_core.domain.billing import OWING, Invoice, number_text
 from clinic_core.domain.journal import Balance, Entry
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import Conflict
@@ -34,6 +34,10 @@ class Books:
     invoices: Mapping[str, Invoice]  # by invoice id
     balances: Mapping[str, Balance]  # by account
     numbers: Mapping[str, int]  # account ``number:<series>`` -> the next number
+
+    def document(self, series: str) -> str:
+        """The next number of a series, as it is printed."""
+        return number_text(series, self.numbers[_NUMBER + series])
 
     @property
     def till(self) -> str:
@@ -58,22 +62,24 @@ def post(
     make: Callable[[Books], Entry],
     *,
     cash_of: str = "",
+    series: Callable[[date], str] | None = None,
     closes: date | None = None,
 ) -> Posted:
     """Insert the entry that `make` makes of the books, once per `key`; the same key again gives that entry.
 
-    `accounts` are those that the entry changes: `journal.invoice_account` and so on, and ``number:<series>`` for a
-    number of its own. `cash_of` names whose till takes the entry's cash, while it is open. `closes` is the day of
-    which this is the last entry. `make` raises when the books do not allow it; what it reads of its day's entries is
-    all of them, because the entry is refused when another one came to the day meanwhile. Raises Conflict when others
-    are quicker again and again.
+    `accounts` are those that the entry changes: `journal.invoice_account` and so on. `cash_of` names whose till takes
+    the entry's cash, while it is open. `series` says in which series an entry of a business day has a number of its
+    own: trying again may go on in the next year. `closes` is the day of which this is the last entry. `make` raises
+    when the books do not allow it; what it reads of its day's entries is all of them, because the entry is refused
+    when another one came to the day meanwhile. Raises Conflict when others are quicker again and again.
     """
     day, wanted = closes or clinic.today(), tuple(accounts)
     for _ in range(_TRIES):
         day = closes or max(day, clinic.today())  # trying again may go on past midnight
-        accounts = (*wanted, *_open_till(clinic, cash_of))
+        till, numbered = _open_till(clinic, cash_of), [_NUMBER + series(day)] if series else []
+        accounts = (*wanted, *numbered, *till)
         books = _read(clinic, accounts, day)
-        if len(accounts) > len(wanted) and not books.till:
+        if till and not books.till:
             continue  # the till was closed between the two reads
         number = clinic.journal.next_number(day)  # before asking whether the day is closed: see `Journal.add`
         taken = clinic.journal.holding(_wanted(key, accounts, books))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 from clinic_core.clinic import Clinic
@@ -90,18 +91,19 @@ def credit_note(
     """
     access.require(actor, "invoice.credit")
     stamp = _stamp(clinic, actor, f"{invoice.id}:{key}", reason)
-    series = f"{clinic.organization().credit_note_prefix}-{ledger.open_day(clinic).year}"
-    number = f"number:{series}"
+    prefix = clinic.organization().credit_note_prefix
+
+    def series(day: date) -> str:
+        return f"{prefix}-{day.year}"
 
     def make(books: Books) -> Entry:
         known, kept = books.invoices[invoice.id], replace(stamp, day=books.day)
-        document = billing.number_text(series, books.numbers[number])
-        entry = settling.credit_note(known, kept, amounts=amounts, document=document)
+        entry = settling.credit_note(known, kept, amounts=amounts, document=books.document(series(books.day)))
         charging.require_enough(clinic, books, entry)
         return entry
 
-    others = (number, credit_account(invoice.patient_id), *charging.accounts_of(clinic, invoice))
-    posted = _post(clinic, stamp, invoice, make, *others)
+    others = (credit_account(invoice.patient_id), *charging.accounts_of(clinic, invoice))
+    posted = _post(clinic, stamp, invoice, make, *others, series=series)
     return _done(clinic, actor, "invoice.credit", posted, sum(amounts.values()))
 
 
@@ -264,9 +266,10 @@ def _post(
     make: Callable[[Books], Entry],
     *others: str,
     cash_of: str = "",
+    series: Callable[[date], str] | None = None,
 ) -> Posted:
     accounts = [invoice_account(require_posted(clinic, invoice.id).id), *others]
-    return ledger.post(clinic, stamp.key, accounts, make, cash_of=cash_of)
+    return ledger.post(clinic, stamp.key, accounts, make, cash_of=cash_of, series=series)
 
 
 def _done(clinic: Clinic, actor: Actor, action: str, posted: Posted, amount_minor: int) -> Invoice:

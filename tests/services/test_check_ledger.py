@@ -171,6 +171,16 @@ def test_an_entry_that_was_changed_on_both_sides(worked: World) -> None:
     assert {("ledger", paid["invoice_id"]), ("facts", "2026-03")} <= rules(clinic)
 
 
+def test_an_invoice_dated_otherwise_than_its_charges(worked: World) -> None:
+    """It says Sunday, and the closed Monday's figures hold it."""
+    clinic, issued = worked.clinic, entry(worked.clinic, "issue")
+    damaged = clinic.database["invoices"].find_one({"_id": issued["invoice_id"]})
+    assert damaged is not None
+    change(clinic, "invoices", damaged, issued_on="2026-03-01")
+    assert rules(clinic) == {("ledger", issued["invoice_id"])}
+    assert "is dated 2026-03-01, but was charged on 2026-03-02" in found(clinic)[0].message
+
+
 def test_charges_that_are_not_the_lines(worked: World) -> None:
     """The same total, but the tax of a line is another one."""
     clinic, issued = worked.clinic, entry(worked.clinic, "issue")
@@ -195,6 +205,7 @@ def test_charges_that_are_not_the_lines(worked: World) -> None:
         ("payment", {"key": "other"}, "accounts"),
         ("credit-note", {"document": "CN-2026-00009"}, "accounts"),
         ("credit-note", {"document": ""}, "accounts"),
+        ("credit-note", {"day": "2027-03-03"}, "accounts"),
         ("deposit", {"document": "CN-2026-00009"}, "accounts"),
         ("till-open", {"event": "day-close", "postings": []}, "accounts"),
         ("payment", {"till": None}, "accounts"),

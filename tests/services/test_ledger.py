@@ -23,7 +23,7 @@ from clinic_core.domain.journal import Book, Entry, Event, Posting
 from clinic_core.domain.payers import Payer
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import Conflict, IllegalTransition, InvalidInput, OverPayment, Unavailable
-from clinic_core.services import billing, ledger, settlement
+from clinic_core.services import billing, check, ledger, settlement
 from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import World
@@ -346,6 +346,51 @@ def test_a_day_that_closes_between_looking_and_posting_takes_no_entry(
         (make.MONDAY, Event.DAY_CLOSE),
         (make.TUESDAY, Event.PAYMENT),
     ]
+
+
+def test_an_invoice_is_dated_by_its_charges(
+    world: World, reception: Actor, open_till: Callable[[], Clinic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The day closes between the number and the entry: an invoice of Monday would be in Tuesday's books."""
+    wanted = {"invoice_id": new_id(), "patient_id": world.asha.id, "practitioner_id": make.DR_A}
+    draft = billing.new_draft(world.clinic, reception, **wanted)
+    draft, till = billing.set_lines(world.clinic, reception, draft, [make.line()]), open_till()
+    looked = till.journal.holding
+
+    def holding(slots: Any) -> Any:
+        if f"key:issue:{draft.id}" in set(slots) and not world.clinic.journal.by_key(f"close:{make.MONDAY}"):
+            close(world.clinic, make.MONDAY)
+        return looked(slots)
+
+    monkeypatch.setattr(till.journal, "holding", holding)
+    issued = billing.issue(till, reception, draft)
+
+    assert [entry.day for entry in entries(world.clinic) if entry.event is Event.ISSUE] == [make.TUESDAY]
+    assert issued.issued_on == world.clinic.invoices.get(draft.id).issued_on == make.TUESDAY
+    assert check.run(world.clinic) == []
+
+
+def test_a_credit_note_tried_again_in_the_new_year_is_numbered_in_it(
+    world: World, manager: Actor, clock: make.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CN-2026 would be dated 1 January 2027, and the series of 2026 be open for ever."""
+    clock.set("23:59", date(2026, 12, 31))
+    invoice = bill(world, manager)
+    add, lost = world.clinic.journal.add, list[Entry]()
+
+    def slow(entry: Entry, number: int = 0) -> Entry | None:
+        if not lost:
+            lost.append(entry)
+            clock.set("00:01", date(2027, 1, 1))
+            return None
+        return add(entry, number)
+
+    monkeypatch.setattr(world.clinic.journal, "add", slow)
+    settlement.credit_note(world.clinic, manager, invoice, key="c", amounts={0: 1_000}, reason="r")
+
+    made = entries(world.clinic)[-1]
+    assert (lost[0].document, made.document, made.day) == ("CN-2026-00001", "CN-2027-00001", date(2027, 1, 1))
+    assert check.run(world.clinic) == []
 
 
 def test_days_that_close_while_tills_work(world: World, reception: Actor, tills: list[Clinic]) -> None:
