@@ -18,7 +18,7 @@ from typing import Final
 from clinic_core.domain import money
 from clinic_core.domain.money import format_minor, round_minor
 from clinic_core.domain.organization import HealthcareService, TaxRounding, TaxRule
-from clinic_core.errors import Conflict, IllegalTransition, InvalidInput, OverPayment
+from clinic_core.errors import IllegalTransition, InvalidInput, OverPayment
 
 WHOLE: Final = 10_000  # basis points in one
 MOST_LINES: Final = 200
@@ -355,17 +355,6 @@ def check_payment(payment: Payment) -> None:
         raise InvalidInput("This payment form is stale. Reload the page and enter the payment again.")
     if not _whole(payment.amount_minor) or not 0 < payment.amount_minor <= LARGEST_MINOR:
         raise InvalidInput("Enter an amount above zero.", field="amount")
-
-
-def paid_before(invoice: Invoice, payment: Payment) -> bool:
-    """Whether the payment's key was taken already; raises Conflict when it was for something else."""
-    taken = next((p for p in invoice.payments if p.key == payment.key), None)
-    if taken is None:
-        return False
-    if (taken.amount_minor, taken.method) != (payment.amount_minor, payment.method):
-        amount = invoice.money(taken.amount_minor)
-        raise Conflict(f"This form took {amount} ({taken.method.label}) already. Reload the page for another payment.")
-    return True
 
 
 def require_payable(invoice: Invoice, amount_minor: int) -> None:

@@ -11,15 +11,18 @@ money received debits the money and credits what is receivable.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Final
 
 from clinic_core.domain.billing import Party, PaymentMethod
 
 _NUMBER_DIGITS: Final = 5
+_DIGEST_BYTES: Final = 8
 _NO_ACCOUNTS: Final = ("key:", "close:")  # slots that are no account's; a key may hold any text
 
 
@@ -93,6 +96,7 @@ class Entry:
 
     id: str = ""
     key: str  # made before the write: the same event again is this entry
+    asked: str = ""  # what was asked for under the key, see `asked_for`: another thing under it was not done
     event: Event
     day: date  # the business day; entries are never dated back
     at: datetime
@@ -192,6 +196,15 @@ def slot(account: str, sequence: int) -> str:
     return f"{account}@{sequence}"
 
 
+def asked_for(*parts: object) -> str:
+    """A digest of what a form asks for: the verb, amounts, method, whose money, where to.
+
+    It is kept with the entry because the entry alone does not say it: how a credit note falls on what is due and paid
+    depends on the moment. Reasons and references are left out; a word that was corrected moves no money.
+    """
+    return blake2b(json.dumps(parts, default=str).encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
 def key_slot(key: str) -> str:
     """What only one entry of a key can hold."""
     return f"key:{key}"
@@ -210,11 +223,6 @@ def is_balanced(postings: Iterable[Posting]) -> bool:
 def reversed_postings(postings: Sequence[Posting]) -> tuple[Posting, ...]:
     """The postings that undo these."""
     return tuple(replace(p, amount_minor=-p.amount_minor, quantity=-p.quantity) for p in postings)
-
-
-def same_event(one: Entry, other: Entry) -> bool:
-    """Whether two entries of one key say the same: day, instant and place in the ledger may differ."""
-    return (one.event, one.postings, one.invoice_id) == (other.event, other.postings, other.invoice_id)
 
 
 def balance_after(before: Balance, entry: Entry) -> Balance:

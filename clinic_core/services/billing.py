@@ -17,7 +17,7 @@ from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
 from clinic_core.domain.billing import Invoice, InvoiceStatus, LineItem, Party, Payment, PaymentMethod, PayTo
 from clinic_core.domain.ids import derived_id
-from clinic_core.domain.journal import Entry, invoice_account
+from clinic_core.domain.journal import Entry, asked_for, invoice_account
 from clinic_core.domain.organization import Organization
 from clinic_core.domain.payers import Payer
 from clinic_core.domain.people import Patient
@@ -285,11 +285,10 @@ def take_payment(
         stamp.key,
         [invoice_account(require_posted(clinic, invoice.id).id)],
         make,
+        asked=asked_for("payment", amount_minor, wanted.method, payer),
         cash_of=actor.username if wanted.method is PaymentMethod.CASH else "",
     )
     after = posted.invoices[invoice.id]
-    if posted.again and not billing.paid_before(after, wanted):
-        raise Conflict("This form was sent already, with something else. Reload the page and look before you go on.")
     detail = {"amount_minor": str(amount_minor), "method": wanted.method.value}
     _record(clinic, actor, "payment.take", after, once=posted.entry.id, **detail)
     return after

@@ -61,11 +61,15 @@ def post(
     accounts: Sequence[str],
     make: Callable[[Books], Entry],
     *,
+    asked: str = "",
     cash_of: str = "",
     series: Callable[[date], str] | None = None,
     closes: date | None = None,
 ) -> Posted:
     """Insert the entry that `make` makes of the books, once per `key`; the same key again gives that entry.
+
+    `asked` is what is asked for under the key (`journal.asked_for`). Raises Conflict when the key was used for
+    something else, so that nobody takes for done what was not.
 
     `accounts` are those that the entry changes: `journal.invoice_account` and so on. `cash_of` names whose till takes
     the entry's cash, while it is open. `series` says in which series an entry of a business day has a number of its
@@ -84,6 +88,7 @@ def post(
         number = clinic.journal.next_number(day)  # before asking whether the day is closed: see `Journal.add`
         taken = clinic.journal.holding(_wanted(key, accounts, books))
         if journal.key_slot(key) in taken:
+            require_same(clinic, taken[journal.key_slot(key)], asked)
             return _again(clinic, taken[journal.key_slot(key)], accounts, day)
         if journal.close_slot(day) in taken and not closes:
             day += timedelta(days=1)
@@ -92,11 +97,24 @@ def post(
             _catch_up(clinic, accounts)
             continue
         slots = (*_slots(key, accounts, books), *([journal.close_slot(day)] if closes else []))
-        made = replace(make(books), key=key, day=day, slots=slots)
+        made = replace(make(books), key=key, asked=asked, day=day, slots=slots)
         saved = clinic.journal.add(replace(made, till=books.till) if books.till else made, number)
         if saved is not None and saved.slots == made.slots:  # otherwise it is the same event from elsewhere
             return _carried(clinic, saved, accounts, books)
     raise Conflict("Others change the same accounts right now. Open it again and look at what is due.")
+
+
+def require_same(clinic: Clinic, entry: Entry, asked: str) -> None:
+    """Raise Conflict when the entry of a key is not what is asked for under it now."""
+    if entry.asked == asked:
+        return
+    debits = sum(posting.amount_minor for posting in entry.postings if posting.amount_minor > 0)
+    method = next((f" ({posting.method.label})" for posting in entry.postings if posting.method), "")
+    raise Conflict(
+        "This form was sent already, with something else in it. That was booked, and nothing more: "
+        f"{entry.event.value} of {clinic.money(debits)}{method}, entry {entry.id}. "
+        "Reload the page and look before you go on."
+    )
 
 
 def open_day(clinic: Clinic) -> date:
@@ -264,5 +282,6 @@ __all__ = [
     "open_day",
     "post",
     "post_issue",
+    "require_same",
     "settle",
 ]

@@ -10,11 +10,11 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access, billing, payers, settling
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import LARGEST_MINOR, Invoice, PaymentMethod
-from clinic_core.domain.journal import Book, Entry, invoice_account
+from clinic_core.domain.journal import Book, Entry, asked_for, invoice_account
 from clinic_core.domain.payers import Payer
 from clinic_core.domain.settling import Stamp
 from clinic_core.domain.statements import Age
-from clinic_core.errors import Conflict, InvalidInput, NotFound, OverPayment
+from clinic_core.errors import InvalidInput, NotFound, OverPayment
 from clinic_core.services import ledger, statements
 from clinic_core.services.ledger import Books
 
@@ -62,6 +62,7 @@ class _Money:
     stamp: Stamp
     method: PaymentMethod
     most_minor: int
+    asked: str
 
 
 def owing(clinic: Clinic, actor: Actor) -> list[Debt]:
@@ -93,30 +94,29 @@ def take(
 
     Each invoice gets an entry of its own, whose key is made of `key` and its place. So the same key again finds what
     was posted and goes on from there: repeating it after a crash completes the rest, and twice at once is once.
-    Raises OverPayment when the payer owes less, Conflict when the key took more.
+    Raises OverPayment when the payer owes less, Conflict when the key took something else.
     """
     access.require(actor, "payment.take")
     payer, way = _payer(clinic, payer_id), PaymentMethod(method)
     _require(key, amount_minor)
     note = billing.clean_text(reference, field="reference")
+    asked = asked_for("payer-payment", amount_minor, way)
     owed = _owed(clinic, payer.id)  # before looking at what the key took: another tab may be sending the same form
     entries: list[Entry] = []
     left = amount_minor
     while left > 0:
         at = _key(payer.id, key, len(entries) + 1)
-        entry = _made_before(clinic, at)
+        entry = _made_before(clinic, at, asked)
         if entry is None:
             if not entries and left > owed:
                 raise OverPayment(f"This payer owes {clinic.money(owed)} in all. Enter that or less.")
             stamp = Stamp(key=at, day=clinic.today(), at=clinic.now(), by=actor.username, reference=note)
-            entry = _next(clinic, actor, payer, _Money(stamp=stamp, method=way, most_minor=left))
+            entry = _next(clinic, actor, payer, _Money(stamp=stamp, method=way, most_minor=left, asked=asked))
         if entry is None:
             break
         _record(clinic, actor, entry, way)
         entries.append(entry)
         left -= entry.sum_of(Book.MONEY)
-    if left < 0 or clinic.journal.by_key(_key(payer.id, key, len(entries) + 1)) is not None:
-        raise Conflict("This form took another amount already. Reload the page and look at what is open.")
     return Allocated(parts=tuple(_part(entry) for entry in entries), left_minor=left)
 
 
@@ -135,10 +135,11 @@ def _key(payer_id: str, key: str, place: int) -> str:
     return f"payer:{payer_id}:{key}:{place}"
 
 
-def _made_before(clinic: Clinic, at: str) -> Entry | None:
-    """What the key posted already, its invoice up to date."""
+def _made_before(clinic: Clinic, at: str, asked: str) -> Entry | None:
+    """What the key posted already, its invoice up to date; raises Conflict when it was asked for something else."""
     entry = clinic.journal.by_key(at)
     if entry is not None:
+        ledger.require_same(clinic, entry, asked)
         ledger.settle(clinic, [entry])
     return entry
 
@@ -171,7 +172,7 @@ def _pay(clinic: Clinic, actor: Actor, invoice: Invoice, money: _Money) -> Entry
         return settling.payment(known, kept, amount_minor=amount, method=method, payer=True)
 
     cash_of = actor.username if method is PaymentMethod.CASH else ""
-    return ledger.post(clinic, stamp.key, [invoice_account(invoice.id)], make, cash_of=cash_of).entry
+    return ledger.post(clinic, stamp.key, [invoice_account(invoice.id)], make, asked=money.asked, cash_of=cash_of).entry
 
 
 def _record(clinic: Clinic, actor: Actor, entry: Entry, method: PaymentMethod) -> None:

@@ -1,6 +1,7 @@
 """What happens to an issued invoice's money besides payments, and to the money that is held for a patient.
 
-Each verb posts one entry of the ledger. `key` is made when the form is drawn: the same key again changes nothing.
+Each verb posts one entry of the ledger. `key` is made when the form is drawn: the same key again changes nothing, and
+raises Conflict when it asks for something else.
 """
 
 from __future__ import annotations
@@ -8,30 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access, billing, settling
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, PaymentMethod
-from clinic_core.domain.journal import Entry, Event, credit_account, invoice_account
+from clinic_core.domain.journal import Entry, asked_for, credit_account, invoice_account
 from clinic_core.domain.settling import Stamp
-from clinic_core.errors import Conflict, InvalidInput
+from clinic_core.errors import InvalidInput
 from clinic_core.services import charging, ledger
 from clinic_core.services.billing import require_posted
 from clinic_core.services.ledger import Books, Posted
 from clinic_core.services.tills import heading_of
-
-_EVENTS: Final = {
-    "payment.refund": Event.REFUND,
-    "payment.transfer": Event.TRANSFER,
-    "invoice.credit": Event.CREDIT_NOTE,
-    "invoice.write_off": Event.WRITE_OFF,
-    "invoice.assign": Event.ASSIGN,
-    "account.apply": Event.APPLY_CREDIT,
-    "account.deposit": Event.DEPOSIT,
-    "account.refund": Event.DEPOSIT_REFUND,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +52,8 @@ def refund(
         known, kept = books.invoices[invoice.id], replace(stamp, day=books.day)
         return settling.refund(known, kept, amount_minor=amount_minor, method=method, payer=payer)
 
-    posted = _post(clinic, stamp, invoice, make, cash_of=_cash_of(actor, method))
+    asked = asked_for("refund", amount_minor, method, payer)
+    posted = _post(clinic, stamp, invoice, make, asked=asked, cash_of=_cash_of(actor, method))
     return _done(clinic, actor, "payment.refund", posted, amount_minor)
 
 
@@ -78,7 +68,8 @@ def write_off(
         known, kept = books.invoices[invoice.id], replace(stamp, day=books.day)
         return settling.write_off(known, kept, amount_minor=amount_minor, payer=payer)
 
-    return _done(clinic, actor, "invoice.write_off", _post(clinic, stamp, invoice, make), amount_minor)
+    posted = _post(clinic, stamp, invoice, make, asked=asked_for("write-off", amount_minor, payer))
+    return _done(clinic, actor, "invoice.write_off", posted, amount_minor)
 
 
 def credit_note(
@@ -102,8 +93,9 @@ def credit_note(
         charging.require_enough(clinic, books, entry)
         return entry
 
+    asked = asked_for("credit-note", sorted(part for part in amounts.items() if part[1]))
     others = (credit_account(invoice.patient_id), *charging.accounts_of(clinic, invoice))
-    posted = _post(clinic, stamp, invoice, make, *others, series=series)
+    posted = _post(clinic, stamp, invoice, make, *others, asked=asked, series=series)
     return _done(clinic, actor, "invoice.credit", posted, sum(amounts.values()))
 
 
@@ -118,7 +110,7 @@ def apply_credit(clinic: Clinic, actor: Actor, invoice: Invoice, *, key: str, am
         held = books.balances[account].amount_minor
         return settling.apply_credit(known, kept, amount_minor=amount_minor, held_minor=held)
 
-    posted = _post(clinic, stamp, invoice, make, account)
+    posted = _post(clinic, stamp, invoice, make, account, asked=asked_for("apply-credit", amount_minor))
     return _done(clinic, actor, "account.apply", posted, amount_minor)
 
 
@@ -136,7 +128,8 @@ def transfer(
     if source.id == target.id:
         raise InvalidInput("Choose another invoice of the same patient.", field="invoice")
     require_posted(clinic, target.id)
-    posted = _post(clinic, stamp, source, make, invoice_account(target.id))
+    asked = asked_for("transfer", amount_minor, target.id)
+    posted = _post(clinic, stamp, source, make, invoice_account(target.id), asked=asked)
     return _done(clinic, actor, "payment.transfer", posted, amount_minor)
 
 
@@ -151,7 +144,8 @@ def assign(
         known, kept = books.invoices[invoice.id], replace(stamp, day=books.day)
         return settling.assign(known, kept, amount_minor=amount_minor, to_payer=to_payer)
 
-    return _done(clinic, actor, "invoice.assign", _post(clinic, stamp, invoice, make), amount_minor)
+    posted = _post(clinic, stamp, invoice, make, asked=asked_for("assign", amount_minor, to_payer))
+    return _done(clinic, actor, "invoice.assign", posted, amount_minor)
 
 
 def deposit(
@@ -251,9 +245,9 @@ def _moved(
         stamp.key,
         [credit_account(patient_id)],
         lambda books: replace(make(books), heading=heading),
+        asked=asked_for(action, amount_minor, method),
         cash_of=_cash_of(actor, method),
     )
-    _require_same(posted, action, amount_minor)
     entry, detail = posted.entry.id, {"amount_minor": str(amount_minor), "method": method.value}
     clinic.audit.record(actor, action, entry, patient_id=patient_id, once=entry, **detail)
     return _account(clinic, patient_id)
@@ -265,26 +259,19 @@ def _post(
     invoice: Invoice,
     make: Callable[[Books], Entry],
     *others: str,
+    asked: str,
     cash_of: str = "",
     series: Callable[[date], str] | None = None,
 ) -> Posted:
     accounts = [invoice_account(require_posted(clinic, invoice.id).id), *others]
-    return ledger.post(clinic, stamp.key, accounts, make, cash_of=cash_of, series=series)
+    return ledger.post(clinic, stamp.key, accounts, make, asked=asked, cash_of=cash_of, series=series)
 
 
 def _done(clinic: Clinic, actor: Actor, action: str, posted: Posted, amount_minor: int) -> Invoice:
     after = posted.invoices[posted.entry.invoice_id or ""]
-    _require_same(posted, action, amount_minor)
     detail = {"number": after.label, "amount_minor": str(amount_minor), "entry": posted.entry.id}
     clinic.audit.record(actor, action, after.id, patient_id=after.patient_id, once=posted.entry.id, **detail)
     return after
-
-
-def _require_same(posted: Posted, action: str, amount_minor: int) -> None:
-    """Raise Conflict when the key was used before, for something else or another amount."""
-    debits = sum(p.amount_minor for p in posted.entry.postings if p.amount_minor > 0)
-    if posted.again and (posted.entry.event, debits) != (_EVENTS[action], amount_minor):
-        raise Conflict("This form was sent already, with something else. Reload the page and look before you go on.")
 
 
 def _stamp(clinic: Clinic, actor: Actor, key: str, reason: str = "", reference: str = "") -> Stamp:

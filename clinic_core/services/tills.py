@@ -16,12 +16,12 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access, billing, tills
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Party
-from clinic_core.domain.journal import Balance, Entry, Event, Heading, till_account
+from clinic_core.domain.journal import Balance, Entry, Event, Heading, asked_for, till_account
 from clinic_core.domain.organization import Organization
 from clinic_core.domain.settling import Stamp
 from clinic_core.domain.statements import TillClose
 from clinic_core.domain.tills import Count, Way
-from clinic_core.errors import Conflict, InvalidInput, NotFound
+from clinic_core.errors import InvalidInput, NotFound
 from clinic_core.services import ledger
 from clinic_core.services.ledger import Books, Posted
 
@@ -115,8 +115,8 @@ def open_till(clinic: Clinic, actor: Actor, *, key: str, float_minor: int) -> En
         kept = replace(stamp, day=books.day)
         return tills.opened(kept, known, float_minor=float_minor, currency=currency, heading=heading)
 
-    posted = _post(clinic, stamp, [account], make)
-    return _done(clinic, actor, Event.TILL_OPEN, posted, float_minor)
+    posted = _post(clinic, stamp, [account], make, asked_for("till-open", float_minor))
+    return _done(clinic, actor, posted, float_minor)
 
 
 def move(
@@ -136,8 +136,8 @@ def move(
         return tills.moved(kept, books.balances[account], amount_minor=amount_minor, way=way, currency=currency, to=to)
 
     accounts = list(dict.fromkeys([account, *([other] if to_username and other else [])]))
-    posted = _post(clinic, stamp, accounts, make)
-    return _done(clinic, actor, Event.TILL_MOVE, posted, amount_minor)
+    posted = _post(clinic, stamp, accounts, make, asked_for("till-move", amount_minor, way, other))
+    return _done(clinic, actor, posted, amount_minor)
 
 
 def close(
@@ -170,7 +170,7 @@ def close(
         return tills.closed(kept, known, count=counted, currency=currency, heading=heading)
 
     try:
-        posted = _post(clinic, stamp, [account], make)
+        posted = _post(clinic, stamp, [account], make, asked_for("till-close", account, counted))
     except _Unexplained as differs:
         found = differs.count
         kept = replace(stamp, key=f"{stamp.key}:{found.counted_minor}", reason="")  # once per form and sum
@@ -181,6 +181,7 @@ def close(
             lambda books: tills.sent(
                 replace(kept, day=books.day), books.balances[account], count=counted, currency=currency
             ),
+            asked_for("till-count", account, found.counted_minor),
         )
         _record(clinic, actor, "till.count", sent.entry.id, counted=found.counted_minor, expected=found.expected_minor)
         return Counted(count=found, entry=None)
@@ -247,15 +248,12 @@ def _opening(clinic: Clinic, close: Entry) -> Entry:
     return first
 
 
-def _post(clinic: Clinic, stamp: Stamp, accounts: list[str], make: Callable[[Books], Entry]) -> Posted:
-    return ledger.post(clinic, stamp.key, accounts, make)
+def _post(clinic: Clinic, stamp: Stamp, accounts: list[str], make: Callable[[Books], Entry], asked: str) -> Posted:
+    return ledger.post(clinic, stamp.key, accounts, make, asked=asked)
 
 
-def _done(clinic: Clinic, actor: Actor, event: Event, posted: Posted, amount_minor: int) -> Entry:
-    moved = sum(p.amount_minor for p in posted.entry.postings if p.amount_minor > 0)
-    if (posted.entry.event, moved) != (event, amount_minor):
-        raise Conflict("This form was sent already, with another amount. Reload the page and look before you go on.")
-    _record(clinic, actor, event.value.replace("-", "."), posted.entry.id, amount=amount_minor)
+def _done(clinic: Clinic, actor: Actor, posted: Posted, amount_minor: int) -> Entry:
+    _record(clinic, actor, posted.entry.event.value.replace("-", "."), posted.entry.id, amount=amount_minor)
     return posted.entry
 
 

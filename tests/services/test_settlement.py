@@ -391,6 +391,40 @@ def test_the_key_of_something_else_is_a_conflict(
         ready(manager, **other)
 
 
+def test_another_content_under_the_key_was_not_done(world: World, manager: Actor) -> None:
+    """The answer was lost, the clerk changed cash to card and pressed again: "given back" by card would be a lie."""
+    clinic = world.clinic
+    hold(world, manager, 30_000)
+    two = (make.line(), make.line())
+    bill = issue(clinic, manager, world.asha.id, *two, payer_minor=50_000)
+    first, second = (issue(clinic, manager, world.asha.id) for _ in range(2))
+    ten, why = {"amount_minor": 10_000}, {"reason": "x"}
+    about: list[tuple[Verb, list[Any], dict[str, Any], dict[str, Any]]] = [
+        (billing.take_payment, [bill], {**ten, "method": CASH}, {"payer": True}),
+        (billing.take_payment, [bill], {**ten, "method": CASH, "payer": True}, {"method": CARD}),
+        (settlement.refund, [bill], {**ten, **why, "method": CASH}, {"method": CARD}),
+        (settlement.write_off, [bill], {**ten, **why}, {"payer": True}),
+        (settlement.assign, [bill], {**ten, **why, "to_payer": True}, {"to_payer": False}),
+        (settlement.credit_note, [bill], {**why, "amounts": {0: 5_000}}, {"amounts": {1: 5_000}}),
+        (settlement.deposit, [world.asha.id], {**ten, "method": CASH}, {"method": CARD}),
+        (settlement.deposit_refund, [world.asha.id], {**ten, **why, "method": CASH}, {"method": CARD}),
+    ]
+    for at, (verb, on, given, other) in enumerate(about):
+        verb(clinic, manager, *on, key=f"k{at}", **given)
+        before = entries(world)
+        with pytest.raises(Conflict, match="and nothing more"):
+            verb(clinic, manager, *on, key=f"k{at}", **{**given, **other})
+        if "reason" in given:  # a slip of the pen that was corrected moves no money
+            verb(clinic, manager, *on, key=f"k{at}", **{**given, "reason": "y"})
+        assert entries(world) == before
+    pay(world, manager, bill, 20_000)
+    settlement.transfer(clinic, manager, bill, first, key="t", **ten, **why)
+    with pytest.raises(Conflict, match=r"transfer of \S*100\.00, entry 2026-03-02#"):
+        settlement.transfer(clinic, manager, bill, second, key="t", **ten, **why)
+    with pytest.raises(Conflict, match="transfer"):
+        settlement.refund(clinic, manager, bill, key="t", method=CASH, **ten, **why)
+
+
 def test_who_may(world: World, reception: Actor, doctor: Actor, ready: Callable[..., Any], case: Case) -> None:
     """Managers all of it, the desk what is daily work, doctors nothing."""
     before = entries(world)

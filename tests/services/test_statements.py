@@ -305,9 +305,12 @@ def owed(world: World, reception: Actor, clock: make.Clock) -> list[Invoice]:
     return made
 
 
-def take(world: World, actor: Actor, amount: int, key: str = "k") -> payer_payments.Allocated:
+def take(
+    world: World, actor: Actor, amount: int, key: str = "k", method: PaymentMethod = BANK
+) -> payer_payments.Allocated:
     """One bank transfer of the insurer."""
-    return payer_payments.take(world.clinic, actor, PAYER, key=key, amount_minor=amount, method=BANK, reference="UTR 1")
+    given = {"key": key, "amount_minor": amount, "method": method, "reference": "UTR 1"}
+    return payer_payments.take(world.clinic, actor, PAYER, **given)  # type: ignore[arg-type]
 
 
 def test_what_payers_owe(world: World, reception: Actor, owed: list[Invoice]) -> None:
@@ -420,10 +423,12 @@ def test_more_than_is_owed_is_refused(world: World, reception: Actor, owed: list
 
 
 def test_a_smaller_amount_under_the_same_key_is_a_conflict(world: World, reception: Actor, owed: list[Invoice]) -> None:
-    """The form took more already."""
+    """The form took more already; or it took cash, and the screen says card."""
     take(world, reception, 50_000)
     with pytest.raises(Conflict):
         take(world, reception, 40_000)
+    with pytest.raises(Conflict):
+        take(world, reception, 50_000, method=PaymentMethod.CARD)
 
 
 @pytest.mark.parametrize("amount", [0, -1, True])

@@ -157,6 +157,10 @@ def test_each_form_sent_twice_does_it_once(world: World, reception: Actor) -> No
     assert len(entries(clinic)) == 3
     with pytest.raises(Conflict, match="already"):
         tills.move(clinic, reception, key="m", amount_minor=200, way=Way.TO_SAFE, reason="Full")
+    with pytest.raises(Conflict, match="already"):
+        tills.move(clinic, reception, key="m", amount_minor=100, way=Way.EXPENSE, reason="Full")
+    with pytest.raises(Conflict, match="already"):
+        close(clinic, reception, 199_800, key="c")
 
 
 def test_a_key_without_a_form_is_refused(world: World, reception: Actor) -> None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinic_core.domain import billing
-from clinic_core.domain.billing import InvoiceStatus, LineItem, PaymentMethod, Totals
+from clinic_core.domain.billing import InvoiceStatus, LineItem, Totals
 from clinic_core.domain.organization import TaxRounding, TaxRule
-from clinic_core.errors import Conflict, IllegalTransition, InvalidInput, OverPayment
+from clinic_core.errors import IllegalTransition, InvalidInput, OverPayment
 from tests import make
 
 OUTSIDE_LINE = TaxRule(inclusive=False, rounding=TaxRounding.LINE)
@@ -267,19 +267,6 @@ def test_a_payment_has_a_key(key: object) -> None:
     """Without one a double click would pay twice; an operator is no key."""
     with pytest.raises(InvalidInput, match="stale"):
         billing.check_payment(make.payment(key=key))
-
-
-def test_a_key_stands_for_one_payment() -> None:
-    """The same again is the same payment; another amount or method under it is refused."""
-    taken = make.payment(key="k", amount_minor=10_000)
-    issued = replace(make.invoice(), status=InvoiceStatus.ISSUED, payments=(taken,), paid_minor=10_000)
-
-    assert billing.paid_before(issued, replace(taken, received_at=make.at("09:00")))
-    assert not billing.paid_before(issued, make.payment(key="other"))
-    with pytest.raises(Conflict, match=r"₹100\.00 \(Cash\)"):
-        billing.paid_before(issued, replace(taken, amount_minor=20_000))
-    with pytest.raises(Conflict):
-        billing.paid_before(issued, replace(taken, method=PaymentMethod.CARD))
 
 
 def test_text_on_one_line() -> None:
