@@ -18,11 +18,12 @@ from clinic_core.domain import journal, settling
 from clinic_core.domain.billing import OWING, Invoice, number_text
 from clinic_core.domain.journal import Balance, Entry
 from clinic_core.domain.settling import Stamp
-from clinic_core.errors import Conflict
+from clinic_core.errors import Conflict, IllegalTransition
 from clinic_core.services import past
 
 _TRIES: Final = 60
 _INVOICE: Final = "invoice:"
+_TILL: Final = journal.till_account("")
 _NUMBER: Final = "number:"
 
 
@@ -96,12 +97,28 @@ def post(
         if taken:
             _catch_up(clinic, accounts)
             continue
+        entry = make(books)
+        _require_cash(entry, books)
         slots = (*_slots(key, accounts, books), *([journal.close_slot(day)] if closes else []))
-        made = replace(make(books), key=key, asked=asked, day=day, slots=slots)
+        made = replace(entry, key=key, asked=asked, day=day, slots=slots)
         saved = clinic.journal.add(replace(made, till=books.till) if books.till else made, number)
         if saved is not None and saved.slots == made.slots:  # otherwise it is the same event from elsewhere
             return _carried(clinic, saved, accounts, books)
     raise Conflict("Others change the same accounts right now. Open it again and look at what is due.")
+
+
+def _require_cash(entry: Entry, books: Books) -> None:
+    """Raise IllegalTransition when an entry takes more out of an open till than lies in it.
+
+    It does not say how much that is: tills are counted blind.
+    """
+    for account, before in books.balances.items():
+        after = journal.balance_after(before, entry)
+        if account.startswith(_TILL) and after.amount_minor < min(0, before.amount_minor):
+            raise IllegalTransition(
+                "There is not that much cash in the till. Bring cash in from the safe first, or give it back in "
+                "another way."
+            )
 
 
 def require_same(clinic: Clinic, entry: Entry, asked: str) -> None:

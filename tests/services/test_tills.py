@@ -144,6 +144,37 @@ def test_money_that_came_after_the_count_is_shown_anew(world: World, reception: 
     assert (again.count.variance_minor, again.entry) == (-15_000, None)
 
 
+def test_no_till_gives_back_more_than_it_holds(world: World, reception: Actor, manager: Actor) -> None:
+    """The till would hold less than nothing: a refund and a deposit given back, in cash, beyond what is in it.
+
+    The message does not say how much that is, for the till is counted blind.
+    """
+    clinic = world.clinic
+    invoice = pay(clinic, manager, bill(world, manager), 50_000, method=CARD)
+    settlement.deposit(clinic, manager, world.asha.id, key="d", amount_minor=50_000, method=CARD)
+    open_till(world, manager, 30_000)
+    back: dict[str, Any] = {"amount_minor": 30_001, "reason": "Paid twice"}
+
+    def refund(key: str, **changes: Any) -> object:
+        return settlement.refund(clinic, manager, invoice, **{"key": key, "method": CASH, **back, **changes})
+
+    def deposit_refund(key: str, **changes: Any) -> object:
+        return settlement.deposit_refund(
+            clinic, manager, world.asha.id, **{"key": key, "method": CASH, **back, **changes}
+        )
+
+    for give_back in (refund, deposit_refund):
+        with pytest.raises(IllegalTransition, match="cash in from the safe first") as refused:
+            give_back("r1")
+        assert "300" not in str(refused.value)
+    refund("r2", amount_minor=20_000)
+    with pytest.raises(IllegalTransition, match="not that much cash"):
+        deposit_refund("r3", amount_minor=10_001)
+    deposit_refund("r4", amount_minor=10_000)
+    refund("r5", amount_minor=30_000, method=CARD)
+    assert holds(clinic, "manager") == (0, True)
+
+
 def test_each_form_sent_twice_does_it_once(world: World, reception: Actor) -> None:
     """A double click, or an answer that was lost."""
     clinic = world.clinic
