@@ -27,6 +27,7 @@ _WHAT: Final = {
     Event.DEPOSIT_REFUND: "Given back",
     Event.APPLY_CREDIT: "Used for",
     Event.CREDIT_NOTE: "Credit note",
+    Event.REVERSAL: "Taken back from",
 }
 _MOST_PAPERS: Final = 3
 _PAPERS_WIDTH: Final = 544  # of the table of entries below

@@ -41,6 +41,7 @@ ACTIONS: Final = {
     "encounter.read": "read a note",
     "encounter.write": "wrote a note",
     "invoice.cancel": "cancelled a bill",
+    "invoice.reverse": "took back a write-off or a use of money held",
     "invoice.assign": "moved a part between patient and payer",
     "invoice.credit": "made a credit note",
     "invoice.write_off": "wrote off",

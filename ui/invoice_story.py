@@ -86,6 +86,8 @@ def _name(made: Adjustment, change_minor: int) -> str:
         return f"Moved to {made.reference}" if change_minor > 0 else f"Moved from {made.reference}"
     if made.event == Event.ASSIGN:
         return "Moved to the payer" if made.payer_due_minor > 0 else "Moved to the patient"
+    if made.event == Event.REVERSAL:
+        return "Write-off taken back" if made.written_off_minor else "Use of money held taken back"
     names = {
         Event.CREDIT_NOTE: f"Credit note {made.document}",
         Event.REFUND: "Refund to the payer" if made.payer_due_minor > 0 else "Refund",

@@ -76,6 +76,7 @@ _EVENTS: Final = {
     "apply-credit": "From account",
     "transfer": "Moved",
     "assign": "Payer's part changed",
+    "reversal": "Correction taken back",
 }
 _FORMATS: Final = {"quantity": "%d", "waited_minutes": "%,.0f min", "lead_days": "%d days"}
 _UNIT_FORMATS: Final = {Unit.COUNT: "%,d", Unit.SHARE: "percent", Unit.MINUTES: "%,.1f min"}

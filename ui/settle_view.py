@@ -13,17 +13,18 @@ import streamlit as st
 from clinic_core.clinic import Clinic
 from clinic_core.domain import money, settling
 from clinic_core.domain.access import Actor, allows
-from clinic_core.domain.billing import Invoice, PaymentMethod
+from clinic_core.domain.billing import Adjustment, Invoice, PaymentMethod
 from clinic_core.errors import InvalidInput
 from clinic_core.services import billing, settlement
 from ui import forms, payment_view, session, text, widgets
 
-_REFUND, _CREDIT, _LOSS, _TRANSFER, _ASSIGN = (
+_REFUND, _CREDIT, _LOSS, _TRANSFER, _ASSIGN, _BACK = (
     "Refund",
     "Credit note",
     "Write off",
     "Move to another bill",
     "Change who owes",
+    "Take back",
 )
 _WHOLE, _AMOUNT, _LINES = "All of it", "An amount", "Line by line"
 _MODES: Final = (_WHOLE, _AMOUNT, _LINES)
@@ -53,6 +54,7 @@ def offered(actor: Actor, invoice: Invoice) -> list[str]:
         (_LOSS, "invoice.write_off", invoice.due_minor > 0),
         (_TRANSFER, "payment.transfer", by_patient > 0),
         (_ASSIGN, "invoice.assign", invoice.payer_id is not None and invoice.due_minor > 0),
+        (_BACK, "invoice.reverse", bool(settling.reversible(invoice))),
     )
     return [what for what, action, can in possible if can and allows(actor, action)]
 
@@ -204,6 +206,35 @@ def _assign(clinic: Clinic, actor: Actor, invoice: Invoice, name: str) -> None:
             _done(name, invoice, f"{invoice.money(moved)} is owed by {to} now.")
 
 
+def _take_back(clinic: Clinic, actor: Actor, invoice: Invoice, name: str) -> None:
+    key = forms.form_id(name)
+    found = {made.entry_id: made for made in settling.reversible(invoice)}
+    st.caption(
+        "What was written off is due again, for money that came after all. Money held that paid the wrong bill is due "
+        "again here and held for the patient again. It is taken back as a whole."
+    )
+    place = st.container()
+    with st.form(f"back.{key}"):
+        chosen = st.selectbox(
+            "What to take back", list(found), format_func=lambda i: _told(invoice, found[i]), key=f"back.what.{key}"
+        )
+        reason = _reason(f"back.reason.{key}")
+        sent = st.form_submit_button("Take it back", icon=":material/undo:")
+    if sent and chosen is not None:
+        with place, session.show_errors():
+            after = settlement.reverse(clinic, actor, invoice, chosen, reason=reason)
+            _done(name, invoice, f"{_amount_of(invoice, found[chosen])} taken back. {_due(after)}")
+
+
+def _told(invoice: Invoice, made: Adjustment) -> str:
+    what = "Written off" if made.written_off_minor else "Paid from money held"
+    return f"{what}, {widgets.short_day(made.on)}: {_amount_of(invoice, made)}"
+
+
+def _amount_of(invoice: Invoice, made: Adjustment) -> str:
+    return invoice.money(made.written_off_minor or made.paid_minor)
+
+
 _Form = Callable[[Clinic, Actor, Invoice, str], None]
 _FORMS: Final[Mapping[str, _Form]] = {
     _REFUND: _refund,
@@ -211,6 +242,7 @@ _FORMS: Final[Mapping[str, _Form]] = {
     _LOSS: _write_off,
     _TRANSFER: _transfer,
     _ASSIGN: _assign,
+    _BACK: _take_back,
 }
 
 

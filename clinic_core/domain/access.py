@@ -72,6 +72,7 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     "payment.transfer": frozenset({_M}),
     "invoice.credit": frozenset({_M}),
     "invoice.write_off": frozenset({_M}),
+    "invoice.reverse": frozenset({_M}),
     "invoice.assign": _DESK,
     "account.read": _DESK,
     "account.deposit": _DESK,

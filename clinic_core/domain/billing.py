@@ -130,6 +130,7 @@ class Adjustment:
     reason: str = ""
     reference: str = ""
     document: str = ""  # its own number, e.g. CN-2026-00003
+    reverses: str = ""  # the id of the entry that it takes back
     method: PaymentMethod | None = None  # of the money that moved
     paid_minor: int = 0  # change of what was paid: a refund is negative, account credit used is positive
     credited_minor: int = 0  # taken back by a credit note
@@ -200,6 +201,7 @@ class Invoice:
     issued_at: datetime | None = None
     issued_on: date | None = None  # clinic-local; the date basis of what was billed
     issued_by: str = ""
+    entry_id: str = ""  # of the entry that charged it
     cancelled_at: datetime | None = None
     cancelled_on: date | None = None
     cancel_reason: str = ""

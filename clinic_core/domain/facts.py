@@ -30,6 +30,7 @@ SETTLING: Final = frozenset(
         Event.WRITE_OFF,
         Event.CREDIT_NOTE,
         Event.ASSIGN,
+        Event.REVERSAL,
     }
 )
 PATIENT: Final = ""  # the payer of what the patient owes

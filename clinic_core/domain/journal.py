@@ -40,6 +40,7 @@ class Event(StrEnum):
     APPLY_CREDIT = "apply-credit"  # money held for a patient pays an invoice
     TRANSFER = "transfer"  # money paid on one invoice pays another one
     ASSIGN = "assign"  # what is due moves between the patient and the payer
+    REVERSAL = "reversal"  # takes back a write-off, or a use of money held
     TILL_OPEN = "till-open"
     TILL_MOVE = "till-move"
     TILL_COUNT = "till-count"  # a count that was sent and differed; it moves nothing
@@ -62,6 +63,9 @@ class Book(StrEnum):
     SAFE = "safe"  # cash that is in no till
     VARIANCE = "variance"  # counted less than expected, or more
     EXPENSE = "expense"  # cash paid out of a till for something that the clinic bought
+
+
+REVERSIBLE: Final = frozenset({Event.WRITE_OFF, Event.APPLY_CREDIT})  # by a REVERSAL; others have an opposite event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +188,11 @@ def credit_account(patient_id: str) -> str:
 def till_account(username: str) -> str:
     """The account of somebody's till."""
     return f"till:{username}"
+
+
+def reversal_key(entry_id: str) -> str:
+    """The key of the entry that takes another one back: an entry is taken back once."""
+    return f"reverse:{entry_id}"
 
 
 def package_account(invoice_id: str) -> str:

@@ -27,6 +27,7 @@ INVOICE_KINDS: Final = frozenset(
         Event.APPLY_CREDIT,
         Event.TRANSFER,
         Event.ASSIGN,
+        Event.REVERSAL,
     }
 )
 _LINES: Final = frozenset({Book.REVENUE, Book.DISCOUNT, Book.TAX})
@@ -43,6 +44,7 @@ _MAY_POST: Final[Mapping[Event, frozenset[Book]]] = {
     Event.APPLY_CREDIT: _OWED | {Book.CREDIT},
     Event.TRANSFER: _OWED,
     Event.ASSIGN: _OWED,
+    Event.REVERSAL: _OWED | {Book.WRITE_OFF, Book.CREDIT},
     Event.TILL_OPEN: frozenset({Book.MONEY, Book.SAFE}),
     Event.TILL_MOVE: frozenset({Book.MONEY, Book.SAFE, Book.EXPENSE}),
     Event.TILL_CLOSE: frozenset({Book.MONEY, Book.SAFE, Book.VARIANCE}),
@@ -56,6 +58,7 @@ _WITH_REASON: Final = frozenset(
         Event.CREDIT_NOTE,
         Event.TRANSFER,
         Event.ASSIGN,
+        Event.REVERSAL,
         Event.DEPOSIT_REFUND,
         Event.PACKAGE_RETURN,
     }
@@ -119,6 +122,8 @@ def _accounts_fault(entry: Entry) -> str:
     closes = [slot for slot in entry.slots if slot.startswith("close:")]
     if closes != ([journal.close_slot(entry.day)] if entry.event is Event.DAY_CLOSE else []):
         return "does not say rightly which day it closes"
+    if entry.event is Event.REVERSAL and entry.key != journal.reversal_key(entry.reverses or ""):
+        return "takes back an entry under a key of its own, so that it could be taken back twice"
     return _document_fault(entry)
 
 
@@ -174,6 +179,19 @@ class Figures:
     opened: str = ""  # of a till
 
 
+def of_reversal(entry: Entry, taken_back: Entry | None) -> str:
+    """What is wrong with an entry and the one that it takes back, "" for nothing."""
+    if taken_back is None or taken_back.id >= entry.id:
+        return f"takes back entry {entry.reverses}, which is not there before it"
+    if entry.event is Event.REVERSAL:
+        opposite = charged(journal.reversed_postings(taken_back.postings))
+        if taken_back.event not in journal.REVERSIBLE or opposite != charged(entry.postings):
+            return f"takes back entry {taken_back.id}, but is not the opposite of it"
+    elif entry.event is not Event.PACKAGE_RETURN and taken_back.event is not Event.ISSUE:
+        return f"takes back entry {taken_back.id}, which charged nothing"
+    return "" if entry.invoice_id == taken_back.invoice_id else f"takes back entry {taken_back.id} of another invoice"
+
+
 def change_of(entry: Entry, account: str) -> tuple[int, int, int, int, int, int]:
     """What an entry adds to the sums of `Figures`, in their order, worked out from its postings alone."""
     kind, _, owner = account.partition(":")
@@ -197,7 +215,7 @@ def _change_of_invoice(entry: Entry, invoice_id: str) -> tuple[int, int, int, in
         return (due, payer, entry.sum_of(Book.CREDIT), 0, credited, entry.sum_of(Book.WRITE_OFF))
     if entry.event in {Event.PAYMENT, Event.REFUND, Event.APPLY_CREDIT, Event.TRANSFER}:
         return (due, payer, -due, -payer, 0, 0)
-    return (due, payer, 0, 0, 0, entry.sum_of(Book.WRITE_OFF))
+    return (due, payer, entry.sum_of(Book.CREDIT), 0, 0, entry.sum_of(Book.WRITE_OFF))
 
 
 def of_account(account: str, entries: Sequence[Entry]) -> tuple[Figures, str]:

@@ -23,7 +23,7 @@ from clinic_core.domain.billing import (
     Payment,
     PaymentMethod,
 )
-from clinic_core.domain.journal import Book, Entry, Event, Posting, is_balanced, reversed_postings
+from clinic_core.domain.journal import REVERSIBLE, Book, Entry, Event, Posting, is_balanced, reversed_postings
 from clinic_core.domain.money import round_minor
 from clinic_core.errors import IllegalTransition, InvalidInput, OverPayment
 
@@ -52,7 +52,7 @@ def cancel(invoice: Invoice, stamp: Stamp) -> Entry:
     billing.require_cancellable(invoice)
     _require_owing(invoice)
     postings = reversed_postings(_charged(replace(invoice, payer_share_minor=invoice.payer_due_minor)))
-    return _entry(invoice, Event.CANCEL, stamp, postings)
+    return replace(_entry(invoice, Event.CANCEL, stamp, postings), reverses=invoice.entry_id or None)
 
 
 def payment(invoice: Invoice, stamp: Stamp, *, amount_minor: int, method: PaymentMethod, payer: bool = False) -> Entry:
@@ -173,7 +173,46 @@ def credit_note(invoice: Invoice, stamp: Stamp, *, amounts: Mapping[int, int], d
         *([Posting(book=Book.WRITE_OFF, amount_minor=-given_up)] if given_up else []),
         *([Posting(book=Book.CREDIT, amount_minor=-held)] if held else []),
     ]
-    return replace(_entry(invoice, Event.CREDIT_NOTE, stamp, postings), document=document)
+    made = _entry(invoice, Event.CREDIT_NOTE, stamp, postings)
+    return replace(made, document=document, reverses=invoice.entry_id or None)
+
+
+def reverse(invoice: Invoice, stamp: Stamp, entry: Entry) -> Entry:
+    """Take back a write-off, or a use of money held, as a whole: it is due again, and held again.
+
+    Raises InvalidInput for an entry of another kind or invoice, IllegalTransition when a part of it is gone since.
+    """
+    _require_reason(stamp)
+    _require_owing(invoice)
+    if entry.event not in REVERSIBLE or entry.invoice_id != invoice.id:
+        raise InvalidInput("Choose a write-off or a use of money held of this invoice.", field="entry")
+    if entry.id and entry.id in _reversed(invoice):
+        raise IllegalTransition("This was taken back already.")
+    own = invoice.paid_minor - invoice.payer_paid_minor
+    if entry.sum_of(Book.WRITE_OFF) > invoice.written_off_minor:
+        raise IllegalTransition(
+            f"Only {invoice.money(invoice.written_off_minor)} is still written off; a credit note took the rest of it. "
+            "It can be taken back only as a whole."
+        )
+    if entry.sum_of(Book.CREDIT) > own:
+        raise IllegalTransition(
+            f"Only {invoice.money(own)} of what the patient paid is still on this invoice. The rest was given back, "
+            "moved or credited since."
+        )
+    return replace(_entry(invoice, Event.REVERSAL, stamp, reversed_postings(entry.postings)), reverses=entry.id)
+
+
+def reversible(invoice: Invoice) -> list[Adjustment]:
+    """The write-offs and uses of money held that can be taken back now."""
+    own, gone = invoice.paid_minor - invoice.payer_paid_minor, _reversed(invoice)
+    return [
+        made
+        for made in invoice.adjustments
+        if made.event in REVERSIBLE
+        and made.entry_id not in gone
+        and made.written_off_minor <= invoice.written_off_minor
+        and made.paid_minor <= own
+    ]
 
 
 def spread_credit(invoice: Invoice, amount_minor: int) -> dict[int, int]:
@@ -228,7 +267,7 @@ def applied(invoice: Invoice, entry: Entry) -> Invoice:
     after = replace(invoice, posted=invoice.posted + 1)
     if entry.event is Event.ISSUE:
         issued_on = invoice.issued_on if invoice.source_id else entry.day  # history keeps the day of its own papers
-        return replace(after, payer_due_minor=invoice.payer_share_minor, issued_on=issued_on)
+        return replace(after, payer_due_minor=invoice.payer_share_minor, issued_on=issued_on, entry_id=entry.id)
     if entry.event is Event.CANCEL:
         return replace(
             after,
@@ -299,6 +338,7 @@ def _adjustment(invoice: Invoice, entry: Entry, payer_change: int) -> Adjustment
         reason=entry.reason,
         reference=entry.reference if entry.invoice_id == invoice.id else entry.label,
         document=entry.document,
+        reverses=(entry.reverses or "") if entry.event is Event.REVERSAL else "",
         method=_method(entry),
         paid_minor=-change - credited - written_off,
         credited_minor=credited,
@@ -307,6 +347,11 @@ def _adjustment(invoice: Invoice, entry: Entry, payer_change: int) -> Adjustment
         payer_due_minor=payer_change,
         lines=_credited_lines(entry) if is_note else (),
     )
+
+
+def _reversed(invoice: Invoice) -> set[str]:
+    """The entries that were taken back, by id."""
+    return {made.reverses for made in invoice.adjustments if made.reverses}
 
 
 def _settled(invoice: Invoice) -> Invoice:

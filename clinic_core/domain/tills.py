@@ -294,7 +294,7 @@ def day_close(entries: Sequence[Entry], sessions: Iterable[Sequence[Entry]]) -> 
         deposits_taken_minor=_sum(_of(entries, Event.DEPOSIT), Book.MONEY),
         deposits_returned_minor=-_sum(_of(entries, Event.DEPOSIT_REFUND), Book.MONEY),
         account_credited_minor=-_sum(notes, Book.CREDIT),
-        credit_applied_minor=_sum(_of(entries, Event.APPLY_CREDIT), Book.CREDIT),
+        credit_applied_minor=_sum([*_of(entries, Event.APPLY_CREDIT), *_of(entries, Event.REVERSAL)], Book.CREDIT),
         held_change_minor=-_sum(entries, Book.CREDIT),
         cash_outside_minor=sum(map(cash_minor, outside_tills(entries))),
         first_entry=entries[0].id,

@@ -82,6 +82,7 @@ class Ledger:
     issued: array[int] = field(default_factory=lambda: array("q"))  # accounts of invoices
     charged: array[int] = field(default_factory=lambda: array("q"))  # hashes of what was charged then
     told: array[int] = field(default_factory=lambda: array("q"))  # hashes of what an invoice tells of the entry
+    reversals: array[int] = field(default_factory=lambda: array("q"))  # places of entries that take another one back
 
     def add(self, entry: Entry) -> None:
         """Take one entry in."""
@@ -95,6 +96,8 @@ class Ledger:
         self.key_places.append(place)
         for account, seq in entry.accounts().items():
             self._add_row(entry, account, seq, place)
+        if entry.reverses:
+            self.reversals.append(place)
         if entry.event is Event.ISSUE and entry.invoice_id:
             self.issued.append(hash(journal.invoice_account(entry.invoice_id)))
             self.charged.append(hash(rules.charged(entry.postings)))
@@ -259,6 +262,7 @@ class Checker:
             if fault:
                 yield Violation(rule="ledger", record_id=self._named(int(at), account), message=fault)
         yield from self._keys()
+        yield from self._reversals()
 
     def days(self) -> Iterator[Violation]:
         """Gaps in the numbers of days, what follows the entry that closes one, and days that are open again."""
@@ -416,6 +420,15 @@ class Checker:
             if pair[0] and pair[1] and pair[0].key == pair[1].key:
                 message = f"is the same event as {pair[0].id}: it was posted twice"
                 yield Violation(rule="ledger", record_id=pair[1].id, message=message)
+
+    def _reversals(self) -> Iterator[Violation]:
+        for entry in map(self._entry, self._ledger.reversals):
+            message = self._said(partial(self._reversal_fault, entry)) if entry else ""
+            if entry and message:
+                yield Violation(rule="ledger", record_id=entry.id, message=message)
+
+    def _reversal_fault(self, entry: Entry) -> str:
+        return rules.of_reversal(entry, self._read(lambda: self._clinic.journal.get(entry.reverses or "")))
 
     def _seen(self, account: str) -> int:
         at = self._accounts.at(account)

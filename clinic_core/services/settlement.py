@@ -14,9 +14,9 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access, billing, settling
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, PaymentMethod
-from clinic_core.domain.journal import Entry, asked_for, credit_account, invoice_account
+from clinic_core.domain.journal import Entry, Event, asked_for, credit_account, invoice_account, reversal_key
 from clinic_core.domain.settling import Stamp
-from clinic_core.errors import InvalidInput
+from clinic_core.errors import InvalidInput, NotFound
 from clinic_core.services import charging, ledger
 from clinic_core.services.billing import require_posted
 from clinic_core.services.ledger import Books, Posted
@@ -146,6 +146,26 @@ def assign(
 
     posted = _post(clinic, stamp, invoice, make, asked=asked_for("assign", amount_minor, to_payer))
     return _done(clinic, actor, "invoice.assign", posted, amount_minor)
+
+
+def reverse(clinic: Clinic, actor: Actor, invoice: Invoice, entry_id: str, *, reason: str) -> Invoice:
+    """Take back a write-off, or a use of money held, as a whole; the same entry again changes nothing.
+
+    Raises IllegalTransition when a part of it was given back, moved or credited since, NotFound for no entry.
+    """
+    access.require(actor, "invoice.reverse")
+    entry = clinic.journal.get(entry_id)
+    if entry is None:
+        raise NotFound("There is no such entry. Reload the invoice.")
+    stamp = _stamp(clinic, actor, reversal_key(entry.id), reason)
+    held = [credit_account(invoice.patient_id)] if entry.event is Event.APPLY_CREDIT else []
+
+    def make(books: Books) -> Entry:
+        return settling.reverse(books.invoices[invoice.id], replace(stamp, day=books.day), entry)
+
+    posted = _post(clinic, stamp, invoice, make, *held, asked=asked_for("reverse", invoice.id))
+    amount = sum(posting.amount_minor for posting in entry.postings if posting.amount_minor > 0)
+    return _done(clinic, actor, "invoice.reverse", posted, amount)
 
 
 def deposit(
@@ -300,6 +320,7 @@ __all__ = [
     "deposit",
     "deposit_refund",
     "refund",
+    "reverse",
     "transfer",
     "write_off",
 ]

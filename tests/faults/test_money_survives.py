@@ -215,6 +215,7 @@ _REPEATED = (
     "day-close",
     "issue",
     "package-use",
+    "reversal",
 )  # their keys are not a form's: another one may have done it before or after
 
 
@@ -278,6 +279,8 @@ def _add(sums: Sums, entry: Document, invoice_id: str) -> None:
         held = -_sum(p for p in entry["postings"] if p["book"] == "credit")
         sums.credited += _debits(entry)
         sums.paid -= held
+    elif event == "reversal":
+        sums.paid += _sum(p for p in entry["postings"] if p["book"] == "credit")
     elif event in {"payment", "refund", "apply-credit", "transfer"}:
         sums.paid -= change
         sums.payer_paid -= payer

@@ -60,6 +60,7 @@ class Till:
             self.apply_credit: 8,
             self.transfer: 8,
             self.assign: 4,
+            self.take_back: 2,
             self.cancel: 3,
             self.deposit: 7,
             self.deposit_refund: 4,
@@ -184,6 +185,18 @@ class Till:
         self._try(
             "assign", f"{bill.id}:{key}", amount, lambda: settlement.assign(self.clinic, self.actor, bill, **given)
         )
+
+    def take_back(self) -> None:
+        """A write-off or a use of money held."""
+        bill, _ = self._bill(lambda one: bool(settling.reversible(one)))
+        found = settling.reversible(bill)
+        if found:
+            entry_id = self.chance.choice(found).entry_id
+            key = journal.reversal_key(entry_id)
+            given = {"reason": "paid after all"}
+            self._try(
+                "reversal", key, None, lambda: settlement.reverse(self.clinic, self.actor, bill, entry_id, **given)
+            )
 
     def cancel(self) -> None:
         """A bill on which nothing happened."""

@@ -17,7 +17,7 @@ from clinic_core.services import billing, ledger, settlement
 from tests import make
 from tests.conftest import World
 from tests.pages import clicks, screen
-from ui import bills, invoice_story, papers
+from ui import account_view, bills, invoice_story, papers, settle_view
 
 CASH = PaymentMethod.CASH
 PAYER = "payer-1"
@@ -267,6 +267,36 @@ def test_a_write_off(world: World, reception: Actor, manager: Actor, issued: Inv
     screen.click(page, "Write off")
     assert now(world, issued).written_off_minor == 5_000
     assert toast(page) == "₹50.00 written off. Nothing is due."
+
+
+def test_a_write_off_is_taken_back(world: World, reception: Actor, manager: Actor, issued: Invoice) -> None:
+    """Money that came after all can be booked; the story says so, and the choice is gone."""
+    settlement.write_off(world.clinic, manager, issued, key="w", amount_minor=50_000, reason="Moved away")
+    page = opened(world, manager, now(world, issued), "Take back")
+    screen.click(page, "Take it back")
+    assert "Say why" in screen.errors(page)[0]
+    type_in(page, Reason="Came back")
+    screen.click(page, "Take it back")
+    assert (now(world, issued).written_off_minor, now(world, issued).due_minor) == (0, 50_000)
+    assert toast(page) == "₹500.00 taken back. ₹500.00 due now."
+    assert "Write-off taken back" in screen.said(page)
+    assert "Take back" not in settle_view.offered(manager, now(world, issued))
+
+
+def test_money_held_that_paid_the_wrong_bill_goes_back(
+    world: World, reception: Actor, manager: Actor, issued: Invoice
+) -> None:
+    """It is held again, and the patient's account says where it comes from."""
+    settlement.deposit(world.clinic, reception, world.asha.id, key="d", amount_minor=20_000, method=CASH)
+    settlement.apply_credit(world.clinic, reception, issued, key="a", amount_minor=20_000)
+    assert "Take back" not in settle_view.offered(reception, now(world, issued))
+    page = opened(world, manager, now(world, issued), "Take back")
+    type_in(page, Reason="Wrong bill")
+    screen.click(page, "Take it back")
+    assert (now(world, issued).due_minor, ledger.held_minor(world.clinic, world.asha.id)) == (50_000, 20_000)
+    assert "Use of money held taken back" in screen.said(page)
+    told = account_view._lines(world.clinic, settlement.account(world.clinic, reception, world.asha.id))
+    assert [(line.what, line.after) for line in told][:1] == [(f"Taken back from {issued.label}", "₹200.00")]
 
 
 def test_a_payment_moves_to_another_bill(world: World, reception: Actor, manager: Actor, paid: Invoice) -> None:

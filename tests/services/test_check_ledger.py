@@ -103,6 +103,8 @@ def _work(world: World, clock: make.Clock) -> None:
     settlement.credit_note(clinic, MANAGER, two, key="n1", amounts={0: 40_000}, **why)
     settlement.credit_note(clinic, MANAGER, three, key="n2", amounts={1: 1_000}, **why)
     settlement.apply_credit(clinic, MANAGER, three, key="u", amount_minor=3_000)
+    lost = settlement.write_off(clinic, MANAGER, three, key="w2", amount_minor=700, **why)
+    settlement.reverse(clinic, MANAGER, three, lost.adjustments[-1].entry_id, **why)
     billing.cancel(clinic, MANAGER, _bill(world), "slip")
 
 
@@ -209,6 +211,11 @@ def test_charges_that_are_not_the_lines(worked: World) -> None:
         ("deposit", {"document": "CN-2026-00009"}, "accounts"),
         ("till-open", {"event": "day-close", "postings": []}, "accounts"),
         ("payment", {"till": None}, "accounts"),
+        ("reversal", {"reverses": "2026-03-02#00001", "key": "reverse:2026-03-02#00001"}, "ledger"),
+        ("reversal", {"reverses": "2026-03-09#00001"}, "accounts"),
+        ("reversal", {"reverses": None}, "accounts"),
+        ("cancel", {"reverses": "2026-03-02#00003"}, "ledger"),
+        ("cancel", {"reverses": "2026-03-09#00001"}, "ledger"),
         ("payment", {"patient_id": "nobody"}, "orphan"),
         ("payment", {"practitioner_id": "nobody"}, "orphan"),
         ("payment", {"postings": 3}, "readable"),

@@ -24,6 +24,7 @@ from clinic_core.domain.access import Role
 from clinic_core.domain.appointments import CancelReason
 from clinic_core.domain.billing import OWING, Invoice, LineItem, PaymentMethod
 from clinic_core.domain.ids import new_id
+from clinic_core.domain.journal import REVERSIBLE
 from clinic_core.domain.organization import Room, TaxRounding, TaxRule
 from clinic_core.domain.payers import Payer
 from clinic_core.errors import ClinicError
@@ -126,7 +127,8 @@ class _Desk:
             self.give_back: 1,
             self.transfer: 2,
             self.assign: 2,
-            self.cancel: 1,
+            self.cancel: 2,
+            self.take_back: 2,
             self.book: 4,
             self.end_visit: 4,
         }
@@ -215,6 +217,12 @@ class _Desk:
         """One that nothing happened to."""
         bill = self._bill(lambda one: one.status in OWING and not one.payments and not one.adjustments)[0]
         billing.cancel(self.clinic, MANAGER, bill, "slip")
+
+    def take_back(self, _: date) -> None:
+        """A write-off or a use of money held; now and then one that was taken back already."""
+        bill = self._bill(lambda one: bool(settling.reversible(one)))[0]
+        entries = [made.entry_id for made in bill.adjustments if made.event in REVERSIBLE]
+        settlement.reverse(self.clinic, MANAGER, bill, self.chance.choice(entries or [""]), reason="r")
 
     def book(self, day: date) -> None:
         """For one of the days to come, or today."""
@@ -457,7 +465,7 @@ def _some(chance: random.Random, values: Iterable[str], likely: float) -> frozen
 def test_everything_happened(past: Past) -> None:
     """The past has every kind of event in it, in blocks and in the tail, and keeps all rules."""
     events = Counter(entry["event"] for entry in past.journal)
-    assert len(events) == 11, events
+    assert len(events) == 12, events
     marks = Counter(bool(entry.get("unfolded")) for entry in past.journal)
     assert min(marks[True], marks[False]) > 10
     assert {visit["status"] for visit in past.visits} >= {"booked", "cancelled", "noshow"}

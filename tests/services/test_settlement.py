@@ -14,10 +14,10 @@ from clinic_core.domain import settling
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, InvoiceStatus, PaymentMethod
 from clinic_core.domain.ids import new_id
-from clinic_core.domain.journal import is_balanced
+from clinic_core.domain.journal import Event, is_balanced
 from clinic_core.domain.payers import Payer
 from clinic_core.errors import ClinicError, Conflict, Forbidden, IllegalTransition, InvalidInput, NotFound, OverPayment
-from clinic_core.services import billing, ledger, settlement
+from clinic_core.services import billing, check, ledger, settlement
 from tests import make
 from tests.conftest import World
 
@@ -315,6 +315,82 @@ def test_nobody_deposits_for_nobody(world: World, reception: Actor) -> None:
     """The patient must exist."""
     with pytest.raises(NotFound):
         settlement.deposit(world.clinic, reception, "nobody", key="d", amount_minor=1, method=CASH)
+
+
+# -- taken back ----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_written_off_can_be_paid_after_all(
+    world: World, reception: Actor, manager: Actor, bill: Invoice
+) -> None:
+    """Recovered money was refused: nothing was due. Taken back once however often it is asked, by managers only."""
+    clinic = world.clinic
+    lost = settlement.write_off(clinic, manager, bill, key="w", amount_minor=79_559, reason="Moved away")
+    entry_id = lost.adjustments[-1].entry_id
+    with pytest.raises(Forbidden):
+        settlement.reverse(clinic, reception, lost, entry_id, reason="Came back")
+    with pytest.raises(InvalidInput, match="why"):
+        settlement.reverse(clinic, manager, lost, entry_id, reason="")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: settlement.reverse(clinic, manager, lost, entry_id, reason="Came back"), range(4)))
+
+    after = clinic.invoices.get(bill.id)
+    assert (sums(after), after.status) == ((0, 0, 0, 79_559), InvoiceStatus.ISSUED)
+    assert settling.reversible(after) == []
+    assert sums(pay(world, reception, after, 79_559)) == (79_559, 0, 0, 0)
+    made = clinic.journal.by_key(f"reverse:{entry_id}")
+    assert made is not None
+    assert (made.reverses, made.reason, made.event.value) == (entry_id, "Came back", "reversal")
+    with pytest.raises(InvalidInput, match="Choose a write-off"):
+        settlement.reverse(clinic, manager, after, made.id, reason="Once more")
+
+
+def test_money_held_goes_back_to_the_account(world: World, reception: Actor, manager: Actor, bill: Invoice) -> None:
+    """Used for the wrong bill, it could be undone only by cash that never moved."""
+    clinic = world.clinic
+    hold(world, reception, 50_000)
+    used = settlement.apply_credit(clinic, reception, bill, key="a", amount_minor=50_000)
+    entry_id = used.adjustments[-1].entry_id
+    refund(world, manager, used, 1)
+    assert settling.reversible(clinic.invoices.get(bill.id)) == []
+    with pytest.raises(IllegalTransition, match=r"499\.99 of what the patient paid"):
+        settlement.reverse(clinic, manager, bill, entry_id, reason="Wrong bill")
+    pay(world, reception, bill, 1)
+
+    after = settlement.reverse(clinic, manager, bill, entry_id, reason="Wrong bill")
+
+    assert (sums(after), held(world)) == ((0, 0, 0, 79_559), 50_000)
+    assert check.run(clinic) == []
+
+
+def test_only_what_is_still_written_off_is_taken_back(world: World, manager: Actor, bill: Invoice) -> None:
+    """A credit note took a part of it: that was never owed. Nor is an entry of another bill, or of another kind."""
+    clinic = world.clinic
+    other = issue(clinic, manager, world.asha.id)
+    lost = settlement.write_off(clinic, manager, bill, key="w", amount_minor=79_559, reason="Moved away")
+    entry_id = lost.adjustments[-1].entry_id
+    credit(world, manager, lost, _0=10_000)
+    with pytest.raises(IllegalTransition, match=r"695\.59 is still written off"):
+        settlement.reverse(clinic, manager, bill, entry_id, reason="x")
+    charged = clinic.journal.by_key(f"issue:{bill.id}")
+    assert charged is not None
+    for invoice, wrong in ((other, entry_id), (bill, charged.id)):
+        with pytest.raises(InvalidInput, match="Choose a write-off"):
+            settlement.reverse(clinic, manager, invoice, wrong, reason="x")
+    with pytest.raises(NotFound):
+        settlement.reverse(clinic, manager, bill, "2026-03-02#09999", reason="x")
+
+
+def test_a_cancellation_and_a_credit_note_say_what_they_take_back(world: World, manager: Actor, bill: Invoice) -> None:
+    """The entry that charged the invoice."""
+    other = issue(world.clinic, manager, world.asha.id)
+    credit(world, manager, bill, _0=100)
+    billing.cancel(world.clinic, manager, other, "Slip")
+
+    found = {stored.record.event: stored.record for stored in world.clinic.journal.every() if stored.record}
+    assert found[Event.CREDIT_NOTE].reverses == world.clinic.invoices.get(bill.id).entry_id == "2026-03-02#00001"
+    assert found[Event.CANCEL].reverses == world.clinic.invoices.get(other.id).entry_id == "2026-03-02#00002"
 
 
 # -- every one of them ---------------------------------------------------------------------------------------------

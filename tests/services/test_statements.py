@@ -15,7 +15,7 @@ from clinic_core.domain.ids import new_id
 from clinic_core.domain.payers import Payer
 from clinic_core.domain.statements import SlipKind, Statement
 from clinic_core.errors import Conflict, Forbidden, InvalidInput, NotFound, OverPayment, Unavailable
-from clinic_core.services import billing, ledger, payer_payments, settlement, statements
+from clinic_core.services import billing, day_close, ledger, payer_payments, settlement, statements
 from tests import make
 from tests.conftest import World
 
@@ -118,6 +118,28 @@ def test_refunds_write_offs_and_transfers(world: World, reception: Actor, manage
     ]
     assert made.closing_minor == sum(i.due_minor for i in clinic.invoices.of_patient(world.asha.id)) == 15_000
     assert aged(made) == [15_000, 0, 0, 0]
+
+
+def test_what_was_taken_back_is_owed_again(world: World, reception: Actor, manager: Actor, bill: Invoice) -> None:
+    """Of a bill of 500: 200 from the account and 300 written off, both of it undone; nothing is late by it."""
+    clinic, asha = world.clinic, world.asha.id
+    settlement.deposit(clinic, reception, asha, key="d", amount_minor=20_000, method=CASH)
+    used = settlement.apply_credit(clinic, reception, bill, key="a", amount_minor=20_000)
+    lost = settlement.write_off(clinic, manager, used, key="w", amount_minor=30_000, reason="Hardship")
+    for made in lost.adjustments:
+        settlement.reverse(clinic, manager, lost, made.entry_id, reason="Wrong bill")
+
+    statement = statements.of_patient(clinic, reception, asha, None, make.MONDAY)
+
+    assert told(statement)[3:] == [
+        ("write-off", "INV-2026-00001", 0, 30_000, 0),
+        ("reversal", "INV-2026-00001", 20_000, 0, 20_000),
+        ("reversal", "INV-2026-00001", 30_000, 0, 50_000),
+    ]
+    assert (statement.closing_minor, statement.held_minor, aged(statement)) == (50_000, 20_000, [50_000, 0, 0, 0])
+    day_close.close(clinic, manager, make.MONDAY)
+    figures = day_close.paper(clinic, manager, make.MONDAY)
+    assert (figures.written_off_minor, figures.credit_applied_minor) == (0, 0)
 
 
 def test_a_cancelled_invoice_is_charged_and_taken_back(world: World, manager: Actor, bill: Invoice) -> None:

@@ -42,6 +42,7 @@ MATRIX = """
     payment.transfer          . M . . .
     invoice.credit            . M . . .
     invoice.write_off         . M . . .
+    invoice.reverse           . M . . .
     invoice.assign            . M R . .
     account.read              . M R . .
     account.deposit           . M R . .
@@ -86,6 +87,7 @@ NOBODY_ASKS = {
     "ledger.open_day",
     "ledger.post",
     "ledger.post_issue",
+    "ledger.require_same",
     "ledger.settle",
     "check.run",
     "demo.is_empty",

@@ -258,6 +258,27 @@ CASES: Final = {
         OUT, [(1, 50000, 0, 0)], "pay 30000; write off 20000; credit 1:5000",
         total=50000, tax=[0], paid=30000, credited=5000, written_off=15000, took=[(1, 5000, 0)],
     ),
+    # -- taken back
+    "written off and paid after all": case(
+        OUT, [(1, 50000, 0, 1800)], "pay 19000; write off 40000; take back; pay 40000",
+        total=59000, tax=[9000], paid=59000,
+    ),
+    "written off and paid in part after all": case(
+        OUT, [(1, 50000, 0, 0)], "write off 50000; take back; pay 12500; write off 37500",
+        total=50000, tax=[0], paid=12500, written_off=37500,
+    ),
+    "the payer's loss taken back": case(
+        OUT, [(1, 50000, 0, 0)], "payer write off 40000; pay 10000; take back", payer="80%",
+        total=50000, tax=[0], due=40000, paid=10000, payer_due=40000,
+    ),
+    "money held used for the wrong bill": case(
+        OUT, [(1, 50000, 0, 0)], "deposit 30000; use 30000; take back; pay 50000",
+        total=50000, tax=[0], paid=50000, held=30000,
+    ),
+    "one of two uses taken back beside a payment": case(
+        OUT, [(1, 50000, 0, 1800)], "deposit 30000; use 10000; pay 5000; use 20000; take back",
+        total=59000, tax=[9000], due=44000, paid=15000, held=20000,
+    ),
     # -- payers
     "80 % of it": case(OUT, [(1, 50000, 0, 1800)], payer="80%", total=59000, tax=[9000], due=59000, payer_due=47200),
     "an odd share is rounded once": case(  # 16666.5
@@ -380,6 +401,8 @@ class Life:
             self._apply(settling.assign, **given, to_payer=verb == "to payer")
         elif verb == "cancel":
             self._apply(settling.cancel)
+        elif verb == "take back":
+            self._apply(settling.reverse, entry=[e for e in self.entries if e.event in journal.REVERSIBLE][-1])
         elif verb in {"move in", "move out"}:
             self._move(amount, out=verb == "move out")
         else:
@@ -485,7 +508,7 @@ def test_the_books_say_the_same(one: Case) -> None:
 
 def test_there_are_enough_of_them() -> None:
     """A row that is named twice would be lost silently."""
-    assert len(CASES) == 90
+    assert len(CASES) == 95
 
 
 def _status(one: Case) -> InvoiceStatus:

@@ -109,6 +109,8 @@ class Books:
         paid = sum(p.amount_minor for p in one.payments) + sum(a.paid_minor for a in one.adjustments)
         assert paid == one.paid_minor
         assert all(left >= 0 for line in settling._left(one) for left in line)
+        taken_back = [made.reverses for made in one.adjustments if made.reverses]
+        assert len(set(taken_back)) == len(taken_back)
         assert one.posted == len(one.payments) + len(one.adjustments) + 1
 
 
@@ -126,6 +128,8 @@ EVENTS = (
     "deposit",
     "deposit_refund",
     "cancel",
+    "reverse",
+    "reverse",
 )
 
 
@@ -164,8 +168,15 @@ def _built(books: Books, chance: random.Random, event: str, one: Invoice, amount
             one.patient_id, stamp, **given, **cash, held_minor=held
         ),
         "cancel": lambda stamp: settling.cancel(one, stamp),
+        "reverse": lambda stamp: settling.reverse(one, stamp, _corrected(books, chance, one)),
     }
     return builds[event](books.stamp())
+
+
+def _corrected(books: Books, chance: random.Random, one: Invoice) -> Entry:
+    """An entry that may be taken back, one that was already, or any other."""
+    likely = [e for e in books.entries if e.invoice_id == one.id and e.event in journal.REVERSIBLE]
+    return chance.choice(likely or books.entries)
 
 
 def _limit(books: Books, event: str, one: Invoice, *, payer: bool) -> int:
@@ -352,6 +363,7 @@ def test_a_correction_has_a_reason() -> None:
         lambda: settling.transfer(one, replace(one, id="other"), bare, amount_minor=1),
         lambda: settling.assign(one, bare, amount_minor=1, to_payer=True),
         lambda: settling.deposit_refund("p", bare, amount_minor=1, method=CASH, held_minor=1, currency="INR"),
+        lambda: settling.reverse(one, bare, settling.write_off(one, _stamp(), amount_minor=1)),
     ):
         with pytest.raises(InvalidInput, match="Say why"):
             build()

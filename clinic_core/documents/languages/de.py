@@ -151,6 +151,7 @@ LABELS = Labels(
         "apply-credit": "Aus Guthaben bezahlt",
         "transfer": "Zahlung umgebucht",
         "assign": "Anteil umgebucht",
+        "reversal": "Buchung zurückgenommen",
     },
     statuses={
         "booked": "Erwartet",

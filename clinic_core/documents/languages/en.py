@@ -151,6 +151,7 @@ LABELS = Labels(
         "apply-credit": "Paid from money held",
         "transfer": "Payment transferred",
         "assign": "Share reassigned",
+        "reversal": "Entry taken back",
     },
     statuses={
         "booked": "Expected",

@@ -151,6 +151,7 @@ LABELS = Labels(
         "apply-credit": "Pagado con saldo",
         "transfer": "Pago traspasado",
         "assign": "Parte reasignada",
+        "reversal": "Asiento anulado",
     },
     statuses={
         "booked": "Esperado",

@@ -151,6 +151,7 @@ LABELS = Labels(
         "apply-credit": "Payé par avance",
         "transfer": "Paiement transféré",
         "assign": "Part réattribuée",
+        "reversal": "Écriture annulée",
     },
     statuses={
         "booked": "Attendu",

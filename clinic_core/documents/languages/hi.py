@@ -151,6 +151,7 @@ LABELS = Labels(
         "apply-credit": "जमा राशि से भुगतान",
         "transfer": "भुगतान का स्थानांतरण",
         "assign": "हिस्से का स्थानांतरण",
+        "reversal": "प्रविष्टि वापस ली गई",
     },
     statuses={
         "booked": "अपेक्षित",
