@@ -21,12 +21,14 @@ _WAYS: Final = {
     Way.FROM_SAFE: "In, from the safe",
     Way.TO_SAFE: "Out, to the safe",
     Way.EXPENSE: "Out, for an expense",
+    Way.EXPENSE_BACK: "In, an expense taken back",
     Way.TO_TILL: "To a colleague's till",
 }
 _WHY: Final = {
     Way.FROM_SAFE: "e.g. small change",
     Way.TO_SAFE: "e.g. too much cash in the till",
     Way.EXPENSE: "What was bought, and for whom the receipt is",
+    Way.EXPENSE_BACK: "e.g. goods brought back, or booked by mistake",
     Way.TO_TILL: "e.g. end of the shift",
 }
 

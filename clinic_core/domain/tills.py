@@ -77,6 +77,11 @@ class Way(StrEnum):
     TO_SAFE = "to-safe"
     TO_TILL = "to-till"  # of a colleague
     EXPENSE = "expense"  # something that the clinic bought
+    EXPENSE_BACK = "expense-back"  # it was brought back, or was no expense
+
+
+_IN: Final = frozenset({Way.FROM_SAFE, Way.EXPENSE_BACK})
+_EXPENSES: Final = frozenset({Way.EXPENSE, Way.EXPENSE_BACK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +147,12 @@ def moved(
         raise InvalidInput("Enter an amount above zero.", field="amount")
     if not stamp.reason:
         raise InvalidInput("Say what it is for.", field="reason")
-    if way is not Way.FROM_SAFE and amount_minor > till.amount_minor:
+    if way not in _IN and amount_minor > till.amount_minor:
         raise InvalidInput("There cannot be that much in the till. Enter less.", field="amount")
     if way is Way.TO_TILL:
         return _entry(Event.TILL_MOVE, stamp, _between(till, to, amount_minor), currency=currency)
-    book = Book.EXPENSE if way is Way.EXPENSE else Book.SAFE
-    change = amount_minor if way is Way.FROM_SAFE else -amount_minor
+    book = Book.EXPENSE if way in _EXPENSES else Book.SAFE
+    change = amount_minor if way in _IN else -amount_minor
     return _entry(Event.TILL_MOVE, stamp, _from(book, change), currency=currency)
 
 

@@ -34,7 +34,7 @@ from tests.faults.rig import Log
 BEGIN = datetime(2026, 12, 30, 2, 30, tzinfo=UTC)  # soon the year ends, and every series begins anew
 PAYER = "payer-1"
 PACKAGE = "service-package"  # of consultations
-WAYS = (Way.FROM_SAFE, Way.TO_SAFE, Way.EXPENSE, Way.TO_TILL)
+WAYS = tuple(Way)
 
 
 def ticking(text: str) -> Callable[[], datetime]:

@@ -21,7 +21,7 @@ from clinic_core.domain.journal import Book, Entry, Event, till_account
 from clinic_core.domain.statements import DayClose, TillClose
 from clinic_core.domain.tills import Way
 from clinic_core.errors import ClinicError, Conflict, Forbidden, IllegalTransition, InvalidInput, NotFound, Unavailable
-from clinic_core.services import billing, day_close, ledger, papers, settlement, tills
+from clinic_core.services import billing, check, day_close, ledger, papers, settlement, tills
 from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import World
@@ -173,6 +173,18 @@ def test_no_till_gives_back_more_than_it_holds(world: World, reception: Actor, m
     deposit_refund("r4", amount_minor=10_000)
     refund("r5", amount_minor=30_000, method=CARD)
     assert holds(clinic, "manager") == (0, True)
+
+
+def test_an_expense_is_taken_back(world: World, reception: Actor) -> None:
+    """Booked by mistake it could only be hidden as cash from the safe, and the expense stayed in the books."""
+    open_till(world, reception, 10_000)
+    for way in (Way.EXPENSE, Way.EXPENSE_BACK):
+        tills.move(world.clinic, reception, key=way, amount_minor=4_000, way=way, reason="Plaster")
+
+    assert sum(entry.sum_of(Book.EXPENSE) for entry in entries(world.clinic)) == 0
+    assert [entry.sum_of(Book.SAFE) for entry in entries(world.clinic)] == [-10_000, 0, 0]
+    assert holds(world.clinic, "reception") == (10_000, True)
+    assert check.run(world.clinic) == []
 
 
 def test_each_form_sent_twice_does_it_once(world: World, reception: Actor) -> None:

@@ -148,7 +148,12 @@ def test_a_till_can_open_empty_but_not_twice() -> None:
 
 @pytest.mark.parametrize(
     ("way", "till", "book"),
-    [(Way.FROM_SAFE, 5_000, Book.SAFE), (Way.TO_SAFE, -5_000, Book.SAFE), (Way.EXPENSE, -5_000, Book.EXPENSE)],
+    [
+        (Way.FROM_SAFE, 5_000, Book.SAFE),
+        (Way.TO_SAFE, -5_000, Book.SAFE),
+        (Way.EXPENSE, -5_000, Book.EXPENSE),
+        (Way.EXPENSE_BACK, 5_000, Book.EXPENSE),
+    ],
 )
 def test_cash_moves_between_a_till_and_a_book(way: Way, till: int, book: Book) -> None:
     """Both sides, to the paisa."""
