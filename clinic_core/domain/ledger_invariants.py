@@ -268,8 +268,9 @@ def told(entry: Entry, invoice_id: str) -> tuple[Any, ...]:
     is_note = entry.event is Event.CREDIT_NOTE
     reference = entry.reference if entry.invoice_id == invoice_id else entry.label
     held = -entry.sum_of(Book.CREDIT) if is_note else 0
+    papers = (entry.document, entry.reverses if entry.event is Event.REVERSAL else "")
     sums = (paid, credited, held, lost, payer_due)
-    return (*what, entry.reason, reference, entry.document, method, sums, _noted_lines(entry) if is_note else ())
+    return (*what, entry.reason, reference, papers, method, sums, _noted_lines(entry) if is_note else ())
 
 
 def told_by(invoice: Invoice) -> Iterator[tuple[Any, ...]]:
@@ -283,7 +284,8 @@ def told_by(invoice: Invoice) -> Iterator[tuple[Any, ...]]:
     for a in invoice.adjustments:
         sums = (a.paid_minor, a.credited_minor, a.to_credit_minor, a.written_off_minor, a.payer_due_minor)
         lines = tuple((part.line, part.net_minor, part.tax_minor) for part in a.lines)
-        yield (a.event, a.entry_id, a.key, a.at, a.on, a.by, a.reason, a.reference, a.document, a.method, sums, lines)
+        made = (a.event, a.entry_id, a.key, a.at, a.on, a.by)
+        yield (*made, a.reason, a.reference, (a.document, a.reverses), a.method, sums, lines)
 
 
 def _noted_lines(entry: Entry) -> tuple[tuple[int, int, int], ...]:
