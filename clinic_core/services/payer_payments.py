@@ -153,7 +153,7 @@ def _next(clinic: Clinic, actor: Actor, payer: Payer, money: _Money) -> Entry | 
     for _ in range(_TRIES):
         oldest = next(iter(_open(clinic, payer.id)), None)
         if oldest is None:
-            return _made_before(clinic, money.stamp.key)
+            return _made_before(clinic, money.stamp.key, money.asked)
         try:
             return _pay(clinic, actor, oldest, money)
         except OverPayment:
