@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from clinic_core.documents import labels, table, words
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 _GAP: Final = 10.0  # mm between the two halves of a till
 _SIGNATURES: Final = 24.0  # mm
 _SIZE: Final = 8.5  # points, of the tables
-_HEAD: Final = 22.0  # mm of a till above its two halves
+_HEADING: Final = 7.0  # mm of a till's name
+_OUTCOME: Final = 8.0  # mm of its variance
+_TIMES: Final = 10.0  # points, of how often it was counted
+_LABEL: Final = 0.35  # of the page's width, of what was handed over
 Close = DayClose | TillClose
 
 
@@ -41,18 +45,20 @@ def day(close: DayClose) -> bytes:
     _tills(sheet, close)
     _outside(sheet, close)
     names = [said.closed_by, said.signature_received]
-    is_first = not sheet.will_page_break(_SIGNATURES)  # beside what is signed; else below the last till
+    is_first = not close.tills or not sheet.will_page_break(_SIGNATURES)  # beside what is signed; else below the tills
     if is_first:
         sheet.signatures(names)
     for place, count in enumerate(close.tills):
-        if place == 0 or sheet.will_page_break(_till_height(count) + 9):
+        is_signed = not is_first and place == len(close.tills) - 1
+        keep = _SIGNATURES + 4 if is_signed else 0  # nobody signs an empty page
+        if place == 0 or sheet.will_page_break(_till_height(sheet, close, count) + 9 + keep):
             sheet.add_page()
         else:
             sheet.rule(after=5)
-        _till(sheet, close, count)
+        _till(sheet, close, count, keep=keep)
         sheet.ln(4)
-    if not is_first:
-        sheet.signatures(names)
+        if is_signed:
+            sheet.signatures(names)
     return sheet.finished()
 
 
@@ -156,37 +162,58 @@ def _till(sheet: Sheet, close: Close, count: TillCount, *, keep: float = 0) -> N
 
     `keep` mm of what comes next stay on the variance's page.
     """
+    sheet.heading(f"{sheet.labels.till_of} {_name(count)}")
+    sheet.facts(_when(sheet, close, count), width=sheet.epw, label=0.2)
+    sheet.ln(3)
+    _sides(sheet, close, count)
+    if sheet.will_page_break(_outcome_height(sheet, close, count) + keep):
+        sheet.add_page()
+    _outcome(sheet, close, count)
+
+
+def _when(sheet: Sheet, close: Close, count: TillCount) -> list[tuple[str, str]]:
     said = sheet.labels
-    sheet.heading(f"{said.till_of} {_name(count)}")
-    facts = [
+    return [
         (said.opened, words.moment(count.opened_at, close.time_zone, close.locale)),
         (said.closed, words.moment(count.closed_at, close.time_zone, close.locale)),
         (said.closed_by, count.closed_by),
     ]
-    sheet.facts(facts, width=sheet.epw, label=0.2)
-    sheet.ln(3)
-    _sides(sheet, close, count)
-    if sheet.will_page_break(24 + keep):
-        sheet.add_page()
-    _outcome(sheet, close, count)
 
 
 def _sides(sheet: Sheet, close: Close, count: TillCount) -> None:
     """Side by side, or one below the other when there are too many movements for that."""
     half, top = (sheet.epw - _GAP) / 2, sheet.y
-    is_long = sheet.will_page_break(_till_height(count) - _HEAD)
-    _expected(sheet, close, count, width=sheet.epw if is_long else half)
+    is_long = sheet.will_page_break(_sides_height(sheet, close, count))
+    expected, counted = _expected(sheet, close, count), _counted(sheet, close, count)
+    expected.draw(sheet, width=sheet.epw if is_long else half)
     bottom = sheet.y
     if is_long:
         sheet.ln(4)
     else:
         sheet.set_xy(sheet.l_margin + half + _GAP, top)
-    _counted(sheet, close, count, width=half)
+    counted.draw(sheet, width=half)
     sheet.set_xy(sheet.l_margin, sheet.y if is_long else max(bottom, sheet.y))
     sheet.ln(3)
 
 
-def _expected(sheet: Sheet, close: Close, count: TillCount, *, width: float) -> None:
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of the two tables of a till."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    totals: Sequence[str]
+
+    def draw(self, sheet: Sheet, *, width: float) -> None:
+        """Draw it at the present place."""
+        table.draw(sheet, self.columns, self.rows, totals=self.totals, width=width, size=_SIZE)
+
+    def height(self, sheet: Sheet, *, width: float) -> float:
+        """How much room it takes, in mm."""
+        return table.height(sheet, self.columns, self.rows, totals=self.totals, width=width, size=_SIZE)
+
+
+def _expected(sheet: Sheet, close: Close, count: TillCount) -> _Side:
     said = sheet.labels
     rows = [
         [said.opening_float, _money(close, count.opening_minor)],
@@ -195,12 +222,10 @@ def _expected(sheet: Sheet, close: Close, count: TillCount, *, width: float) -> 
         *([_moved(said, move), _money(close, move.amount_minor)] for move in count.moves),
     ]
     columns = (Column(said.expected, 50), Column(said.amount, 32, "RIGHT"))
-    table.draw(
-        sheet, columns, rows, totals=[said.expected, _money(close, count.expected_minor)], width=width, size=_SIZE
-    )
+    return _Side(columns, rows, [said.expected, _money(close, count.expected_minor)])
 
 
-def _counted(sheet: Sheet, close: Close, count: TillCount, *, width: float) -> None:
+def _counted(sheet: Sheet, close: Close, count: TillCount) -> _Side:
     said = sheet.labels
     rows = [
         [_money(close, worth), words.count(pieces, close.locale), _money(close, worth * pieces)]
@@ -211,8 +236,7 @@ def _counted(sheet: Sheet, close: Close, count: TillCount, *, width: float) -> N
         Column(said.pieces, 18, "RIGHT"),
         Column(said.amount, 34, "RIGHT"),
     )
-    totals = [said.counted, "", _money(close, count.counted_minor)]
-    table.draw(sheet, columns, rows, totals=totals, width=width, size=_SIZE)
+    return _Side(columns, rows, [said.counted, "", _money(close, count.counted_minor)])
 
 
 def _outcome(sheet: Sheet, close: Close, count: TillCount) -> None:
@@ -221,18 +245,26 @@ def _outcome(sheet: Sheet, close: Close, count: TillCount) -> None:
     label = said.variance_none if not variance else said.variance_missing if variance < 0 else said.variance_over
     sheet.line_of(f"{label}: {_money(close, abs(variance))}" if variance else label)
     sheet.ln(1)
-    if count.counts > 1:  # after the first one it was no blind count any more
-        sheet.pen(10, color=ALARM)
-        first = _money(close, count.first_variance_minor)
-        sheet.line_of(said.counted_times.format(count=count.counts, amount=first))
+    if text := _times(sheet, close, count):
+        sheet.pen(_TIMES, color=ALARM)
+        sheet.line_of(text)
         sheet.ln(1)
-    left = count.counted_minor - count.handed_over_minor
-    facts = [
-        (said.reason, count.reason if variance else ""),
+    sheet.facts(_handed(sheet, close, count), width=sheet.epw, label=_LABEL)
+
+
+def _times(sheet: Sheet, close: Close, count: TillCount) -> str:
+    """How often it was counted, "" for once: after the first time it was no blind count any more."""
+    first = _money(close, count.first_variance_minor)
+    return sheet.labels.counted_times.format(count=count.counts, amount=first) if count.counts > 1 else ""
+
+
+def _handed(sheet: Sheet, close: Close, count: TillCount) -> list[tuple[str, str]]:
+    said, left = sheet.labels, count.counted_minor - count.handed_over_minor
+    return [
+        (said.reason, count.reason if count.variance_minor else ""),
         (said.handed_over, _money(close, count.handed_over_minor)),
         (said.left_in_till, _money(close, left)),
     ]
-    sheet.facts(facts, width=sheet.epw, label=0.35)
 
 
 def _moved(said: Labels, move: TillMove) -> str:
@@ -241,9 +273,23 @@ def _moved(said: Labels, move: TillMove) -> str:
     return f"{move.giver} – {move.taker}: {text}" if move.giver else text
 
 
-def _till_height(count: TillCount) -> float:
-    """About how much room a till's part takes, in mm."""
-    return _HEAD + 26 + 6.7 * (2 + max(len(count.moves) + 3, len(count.counted)))
+def _till_height(sheet: Sheet, close: Close, count: TillCount) -> float:
+    """How much room a till's part takes with its sides beside each other, in mm."""
+    above = _HEADING + sheet.facts_height(_when(sheet, close, count), width=sheet.epw, label=0.2) + 3
+    return above + _sides_height(sheet, close, count) + 3 + _outcome_height(sheet, close, count)
+
+
+def _sides_height(sheet: Sheet, close: Close, count: TillCount) -> float:
+    half = (sheet.epw - _GAP) / 2
+    return max(side(sheet, close, count).height(sheet, width=half) for side in (_expected, _counted))
+
+
+def _outcome_height(sheet: Sheet, close: Close, count: TillCount) -> float:
+    text, above = _times(sheet, close, count), _OUTCOME
+    if text:
+        sheet.pen(_TIMES)
+        above += sheet.height_of(text, width=sheet.epw) + 1
+    return above + sheet.facts_height(_handed(sheet, close, count), width=sheet.epw, label=_LABEL)
 
 
 def _name(count: TillCount) -> str:

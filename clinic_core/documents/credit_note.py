@@ -40,7 +40,7 @@ def drawn(note: CreditNote) -> bytes:
     table.draw(sheet, _columns(sheet, note), [_cells(note, part) for part in note.parts])
     sheet.ln(4)
     sums = _sums(sheet, note)
-    if sheet.will_page_break(6.5 * len(sums) + 20):
+    if sheet.will_page_break(sheet.sums_height(sums, width=_SUMS) + 20):
         sheet.add_page()
     sheet.sums(sums, width=_SUMS)
     sheet.ln(4)

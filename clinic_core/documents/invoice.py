@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from clinic_core.documents import labels, qr, table, words
-from clinic_core.documents.style import ALARM, MUTED, Column
+from clinic_core.documents.style import ALARM, INK, MUTED, Colour, Column
 from clinic_core.domain import bank
 from clinic_core.domain.billing import Invoice, InvoiceStatus, LineItem, tax_lines
 from clinic_core.domain.organization import TaxRounding
@@ -119,15 +119,16 @@ def _taxed(invoice: Invoice) -> bool:
 
 def _sums(sheet: Sheet, invoice: Invoice) -> None:
     rows, code = _sum_rows(sheet, invoice), _code(invoice)
-    if sheet.will_page_break(max(6.5 * len(rows) + 4, _CODE + 6 if code else 0) + 10):
+    if sheet.will_page_break(max(sheet.sums_height(rows, width=_SUMS), _code_height(sheet, invoice, code)) + 14):
         sheet.add_page()
-    top = sheet.y
+    top, page = sheet.y, sheet.page
     if code:
         _draw_code(sheet, invoice, code)
     bottom = sheet.y
     sheet.set_y(top)
     sheet.sums(rows, width=_SUMS)
-    sheet.set_xy(sheet.l_margin, max(bottom, sheet.y) + 4)
+    beside = bottom if sheet.page == page else 0  # more sums than a page holds leave the code behind
+    sheet.set_xy(sheet.l_margin, max(beside, sheet.y) + 4)
     sheet.note(_basis(sheet, invoice))
 
 
@@ -176,18 +177,38 @@ def _code(invoice: Invoice) -> str:
 def _draw_code(sheet: Sheet, invoice: Invoice, code: str) -> None:
     """The payment code at the left edge, with what it pays and to whom beside it."""
     top, left, modules = sheet.y + 1, sheet.l_margin + 1, qr.modules(code)
-    size = max(_CODE, len(modules) * _MODULE)
+    size = _code_size(code)
     sheet.code(modules, x=left, y=top, size=size)
     sheet.set_xy(left + size + 4, top - 1)
-    room = sheet.epw - _SUMS - size - 8
-    sheet.pen(9.5, bold=True)
-    sheet.line_of(sheet.labels.scan_to_pay, width=room)
-    sheet.pen(9.5)
-    sheet.line_of(invoice.money(_asked(invoice)), width=room)
-    sheet.pen(8, color=MUTED)
-    for text in (*_payee(invoice), sheet.labels.scan_unless_paid):
-        sheet.line_of(text, width=room)
+    for text, points, color in _beside(sheet, invoice):
+        sheet.pen(points, color=color, bold=text == sheet.labels.scan_to_pay)
+        sheet.line_of(text, width=_beside_width(sheet, size))
     sheet.set_y(max(sheet.y, top + size))
+
+
+def _code_height(sheet: Sheet, invoice: Invoice, code: str) -> float:
+    """How much room the code and what stands beside it take, in mm."""
+    if not code:
+        return 0
+    size, text_height = _code_size(code), 0.0
+    for text, points, _ in _beside(sheet, invoice):
+        sheet.pen(points)
+        text_height += sheet.height_of(text, width=_beside_width(sheet, size))
+    return max(size + 6, text_height)
+
+
+def _code_size(code: str) -> float:
+    return max(_CODE, len(qr.modules(code)) * _MODULE)
+
+
+def _beside(sheet: Sheet, invoice: Invoice) -> list[tuple[str, float, Colour]]:
+    said = sheet.labels
+    small = [(text, 8.0, MUTED) for text in (*_payee(invoice), said.scan_unless_paid)]
+    return [(said.scan_to_pay, 9.5, INK), (invoice.money(_asked(invoice)), 9.5, INK), *small]
+
+
+def _beside_width(sheet: Sheet, size: float) -> float:
+    return sheet.epw - _SUMS - size - 8
 
 
 def _payee(invoice: Invoice) -> list[str]:

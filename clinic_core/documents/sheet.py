@@ -23,6 +23,8 @@ from clinic_core.documents.labels import Labels
 from clinic_core.documents.style import INK, MUTED, RULE, Colour
 from clinic_core.domain.billing import Party
 
+Sum = tuple[str, str, bool]  # a label, an amount, and whether it is what the rows before it lead to
+
 _UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
 _LONG_NAME: Final = 50  # characters of a clinic's name that stand in large letters
 _PAPERS: Final = {"A4": (210.0, 297.0), "A5": (148.0, 210.0)}  # mm, ISO 216
@@ -88,6 +90,13 @@ class Sheet(FPDF):
         for paragraph in text.splitlines() or [""]:  # each has its own direction
             self.multi_cell(width, line, paragraph, align=align, new_x="LEFT", new_y="NEXT")
 
+    def height_of(self, text: str, *, width: float, height: float | None = None) -> float:
+        """How much room `line_of` takes for a text, in mm."""
+        line, lines = height or float(self.font_size) * 1.35, list[str]()
+        for paragraph in text.splitlines() or [""]:
+            lines += self.multi_cell(width, line, paragraph, dry_run=True, output="LINES")  # type: ignore[arg-type]
+        return line * len(lines)
+
     def labelled(self, label: str, lines: Sequence[str], *, width: float) -> None:
         """A small grey label with lines under it, at the present place."""
         self.pen(8, color=MUTED)
@@ -128,8 +137,8 @@ class Sheet(FPDF):
         left = self.x
         for name, value in rows:
             if value:
-                if self.will_page_break(12):
-                    self.add_page()
+                if self.will_page_break(self.facts_height([(name, value)], width=width, label=label)):
+                    self.add_page()  # both sides begin on the same page
                 top = self.y
                 self.pen(9.5, color=MUTED)
                 self.set_xy(left, top)
@@ -139,6 +148,12 @@ class Sheet(FPDF):
                 self.set_xy(left + width * label, top)
                 self.line_of(value, width=width * (1 - label), height=5)
                 self.set_xy(left, max(bottom, self.y))
+
+    def facts_height(self, rows: Sequence[tuple[str, str]], *, width: float, label: float = 0.35) -> float:
+        """How much room `facts` takes, in mm."""
+        self.pen(9.5)
+        room = [((name, width * label), (value, width * (1 - label))) for name, value in rows if value]
+        return sum(max(self.height_of(text, width=side, height=5) for text, side in pair) for pair in room)
 
     def headline(self, label: str, text: str) -> None:
         """The one thing a paper is about, large, under its label."""
@@ -185,24 +200,43 @@ class Sheet(FPDF):
         self.line(self.l_margin, self.y, self.w - self.r_margin, self.y)
         self.set_xy(self.l_margin, self.y + after)
 
-    def sums(self, rows: Sequence[tuple[str, str, bool]], *, width: float) -> None:
-        """Labels and amounts at the right edge; the flag makes a row bold, with a line above."""
-        left = self.w - self.r_margin - width
-        for label, amount, strong in rows:
-            self.pen(11 if strong else 9.5, bold=strong)
-            line = self.font_size * 1.35
-            gap = self.font_size * (0.27 if strong else 0.1)
+    def sums(self, rows: Sequence[Sum], *, width: float) -> None:
+        """Labels and amounts at the right edge; the flag makes a row bold, with a line above.
+
+        They stand together on one page unless there are more of them than it holds; no row is ever torn.
+        """
+        left, needed = self.w - self.r_margin - width, [self._sum_height(row, width) for row in rows]
+        for place, (label, amount, strong) in enumerate(rows):
+            if self.will_page_break(sum(needed) if place == 0 else needed[place]):
+                self.add_page()
+            line, gap, share = self._sum_pen(amount, width, strong=strong)
             if strong:
                 self.set_draw_color(*RULE)
                 self.set_line_width(0.2)
                 self.line(left, self.y, left + width, self.y)
-            top, share = self.y + gap, max(width * 0.4, self.get_string_width(amount) + 3)
+            top = self.y + gap
             self.set_xy(left, top)
             self.line_of(label, width=width - share, height=line)
             bottom = self.y
             self.set_xy(left + width - share, top)
             self.line_of(amount, width=share, align="R", height=line)
             self.set_xy(self.l_margin, max(bottom, self.y) + gap)
+
+    def sums_height(self, rows: Sequence[Sum], *, width: float) -> float:
+        """How much room `sums` takes, in mm."""
+        return sum(self._sum_height(row, width) for row in rows)
+
+    def _sum_height(self, row: Sum, width: float) -> float:
+        label, amount, strong = row
+        line, gap, share = self._sum_pen(amount, width, strong=strong)
+        sides = [(label, width - share), (amount, share)]
+        return max(self.height_of(text, width=side, height=line) for text, side in sides) + 2 * gap
+
+    def _sum_pen(self, amount: str, width: float, *, strong: bool) -> tuple[float, float, float]:
+        """Take the pen of a row of sums: the height of its lines, the gap above and below, the amount's width."""
+        self.pen(11 if strong else 9.5, bold=strong)
+        share = max(width * 0.4, self.get_string_width(amount) + 3)
+        return self.font_size * 1.35, self.font_size * (0.27 if strong else 0.1), share
 
     def finished(self) -> bytes:
         """The PDF, with the title and the page's number at the foot of each page."""

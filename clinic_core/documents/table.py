@@ -40,6 +40,8 @@ def draw(
         size: Of the text in points.
     """
     table = _Table(sheet, columns, [*rows, *([totals] if totals else [])], width=width or sheet.epw, size=size)
+    if not table.fits(rows[:1] or ([totals] if totals else []), head=True):
+        sheet.add_page()  # no headings without a row, and none torn over two pages
     table.head()
     for place, row in enumerate(rows):
         is_last = place == len(rows) - 1
@@ -50,6 +52,20 @@ def draw(
     if totals:
         table.row(totals, bold=True, lined=False)
     sheet.set_x(sheet.l_margin)
+
+
+def height(
+    sheet: Sheet,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    *,
+    totals: Row | None = None,
+    width: float = 0,
+    size: float = 9.5,
+) -> float:
+    """How much room `draw` takes for a table on one page, in mm."""
+    every = [*rows, *([totals] if totals else [])]
+    return _Table(sheet, columns, every, width=width or sheet.epw, size=size).height(every)
 
 
 def _turn(table: _Table, carried: tuple[Row, Row] | None) -> None:
@@ -72,16 +88,28 @@ class _Table:
 
     def head(self) -> None:
         """The headings, if there are any."""
-        if not any(column.heading for column in self._columns):
+        if not self._headings():
             return
         self.sheet.pen(_HEADING, color=MUTED)
-        self._draw([column.heading for column in self._columns])
+        self._draw(self._headings())
         self._line()
 
-    def fits(self, rows: Sequence[Row]) -> bool:
-        """Whether these rows stand on the present page."""
+    def fits(self, rows: Sequence[Row], *, head: bool = False) -> bool:
+        """Whether these rows stand on the present page, with the headings above them where asked."""
+        return not self.sheet.will_page_break(self.height(rows, head=head))
+
+    def height(self, rows: Sequence[Row], *, head: bool = True) -> float:
+        """How much room these rows take, in mm."""
+        above = 0.0
+        if head and self._headings():
+            self.sheet.pen(_HEADING)
+            above = self._height(self._headings())
         self.sheet.pen(self._size)
-        return not self.sheet.will_page_break(sum(self._height(row) for row in rows))
+        return above + sum(self._height(row) for row in rows)
+
+    def _headings(self) -> list[str]:
+        found = [column.heading for column in self._columns]
+        return found if any(found) else []
 
     def row(self, cells: Row, *, bold: bool = False, muted: bool = False, lined: bool = True) -> None:
         """One row, and the line below it."""

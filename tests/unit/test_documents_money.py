@@ -457,6 +457,38 @@ def test_a_till_of_many_movements(moves: int) -> None:
 
 
 @needs_poppler
+@pytest.mark.parametrize("moves", [4, 6])
+def test_a_till_of_long_reasons_stays_in_one_piece(moves: int) -> None:
+    """A reason takes several lines: a till measured by its movements alone is torn over two pages."""
+    one = TillMove(at=make.NOW, by="anita", reason="", amount_minor=100)
+    reasons = [f"Move {n} " + "of cash for the courier and the tea " * 5 for n in range(moves)]
+    long = counted(moves=tuple(replace(one, reason=reason) for reason in reasons), reason="Nobody knows why " * 12)
+    pages = _pages(closes.day(day(tills=(counted(), long, counted(username="zoe", name="")))))
+
+    (page,) = [page for page in pages if "Till of Anita Desai (anita)" in page and "Move 0" in page]
+    assert all(f"Move {n} of cash" in page for n in range(moves))
+    assert "Nobody knows why" in page
+    assert page.count("Counted ₹9,511.00") >= 1
+
+
+@needs_poppler
+@pytest.mark.parametrize("tills", [7, 8])
+def test_nobody_signs_an_empty_page(tills: int) -> None:
+    """The signatures stand below the last till, or beside what is signed on the first page."""
+    names = [counted(username=f"till{n}", name="") for n in range(tills)]
+    pages = _pages(closes.day(day(tills=tuple(names), cash_outside_minor=5_000)))
+
+    (signed,) = [page for page in pages if "Closed by Received by" in page]
+    assert "Left in the till" in signed or "Cash outside" in signed or "Invoices issued" in signed
+
+
+def _pages(pdf: bytes) -> list[str]:
+    """The text of each page."""
+    found = _poppler("pdftotext", pdf, "-layout", "-").split("\f")[:-1]
+    return ["\n".join(" ".join(line.split()) for line in page.splitlines()) for page in found]
+
+
+@needs_poppler
 def test_a_day_close() -> None:
     """The money by method, the invoices, each till, and where the day lies in the journal."""
     text = text_of(closes.day(day()), "-layout")
@@ -657,6 +689,35 @@ def test_latin_letters_after_a_name_of_another_script(script: str) -> None:
 
     assert "Rao" in text
     assert text.count("XYZ") == 4
+
+
+@needs_poppler
+@pytest.mark.parametrize("lines", range(17, 21))
+def test_an_amount_stands_beside_its_label(lines: int) -> None:
+    """However the page ends: a label on one page and its amount on the next but one is no bill."""
+    every = tuple(make.line(description=f"Dressing {n}") for n in range(lines))
+    payer = Party(name="The Very Long Name of an Employees' Mutual Health Insurance of the Northern Districts " * 2)
+    bill = issued(lines=every, payer=payer, payer_id="p", payer_share_minor=10_000, pay_to=_PAY_TO)
+    pages = _pages(document.render(bill))
+
+    (page,) = [page for page in pages if "Share of" in page]
+    assert "-₹100.00" in page
+    assert "Sum of services" in page
+    assert "Amounts in INR" in page.split("-₹100.00")[1], "the small print comes below the sums"
+    assert all(page.count("Page ") == 1 for page in pages)
+
+
+@needs_poppler
+def test_long_facts_stand_beside_their_labels() -> None:
+    """A reason of 200 characters on a small page: its label was left on the page before."""
+    issuer = replace(CLINIC, address="\n".join(f"Line {n}" for n in range(17)))
+    made = deposit(kind=SlipKind.DEPOSIT_REFUND, issuer=issuer, reference="R " * 60, reason="Because " * 24)
+    pages = _pages(slip.render(made))
+
+    (page,) = [page for page in pages if re.search(r"^Reason ", page, re.M)]
+    assert page.count("Because") == 24
+    (page,) = [page for page in pages if "Held before" in page]
+    assert "Held for later invoices ₹6,200.00" in page
 
 
 @needs_poppler
