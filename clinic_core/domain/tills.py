@@ -108,7 +108,9 @@ def denominations(currency: str) -> tuple[int, ...]:
 
 
 def counted(pieces: Mapping[int, int], other_minor: int = 0) -> tuple[tuple[int, int], ...]:
-    """A count as it is kept: (denomination, pieces), the largest first; `other_minor` is what fits none of them.
+    """A count as it is kept: (denomination, pieces), the largest first.
+
+    `other_minor` is what fits none of them: it comes last, as one piece, for nobody says of how many it is.
 
     Raises InvalidInput for what nobody can count.
     """
@@ -116,9 +118,8 @@ def counted(pieces: Mapping[int, int], other_minor: int = 0) -> tuple[tuple[int,
         raise InvalidInput("Enter what else there is as an amount of zero or more.", field="other")
     if any(face <= 0 or not 0 <= number <= MOST_PIECES for face, number in pieces.items()):
         raise InvalidInput(f"Count at most {MOST_PIECES} pieces of each, and no fewer than none.", field="count")
-    kept = dict(pieces)
-    kept[1] = kept.get(1, 0) + other_minor
-    return tuple((face, kept[face]) for face in sorted(kept, reverse=True) if kept[face])
+    kept = tuple((face, pieces[face]) for face in sorted(pieces, reverse=True) if pieces[face])
+    return (*kept, (other_minor, 1)) if other_minor else kept
 
 
 def sum_of(count: Iterable[tuple[int, int]]) -> int:

@@ -114,11 +114,12 @@ def test_a_currency_nobody_listed_is_counted_in_fives_twos_and_ones() -> None:
 
 
 def test_what_fits_no_denomination_is_counted_as_an_amount() -> None:
-    """And the count adds up to the last paisa."""
-    count = tills.counted({100: 2, 50_000: 3, 200: 0}, 59)
-    assert count == ((50_000, 3), (100, 2), (1, 59))
-    assert tills.sum_of(count) == 150_259
-    assert tills.counted({1: 4, 5: 1}, 6) == ((5, 1), (1, 10))
+    """And the count adds up to the last paisa; the paper would state thousands of paise that nobody counted."""
+    count = tills.counted({100: 2, 50_000: 3, 200: 0}, 15_050)
+    assert count == ((50_000, 3), (100, 2), (15_050, 1))
+    assert tills.sum_of(count) == 165_250
+    assert tills.counted({1: 4, 5: 1}, 6) == ((5, 1), (1, 4), (6, 1))
+    assert tills.counted({50_000: 3}, 50_000) == ((50_000, 3), (50_000, 1)), "three notes stay three"
     assert tills.counted({}) == ()
 
 
