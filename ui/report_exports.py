@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from numbers import Integral
 from typing import Any, Final
 
 import streamlit as st
 
 from clinic_core.clinic import Clinic
+from clinic_core.documents import words
 from clinic_core.documents.style import Column
 from clinic_core.domain.access import Actor
 from clinic_core.services import report_files
@@ -58,7 +61,7 @@ def _pdf(clinic: Clinic, actor: Actor, question: Question, name: str, said: list
     return report.render(
         made.title,
         made.basis,
-        _asked(question, said),
+        _asked(question, said, profile.locale),
         heads,
         rows,
         made_at=made.made_at,
@@ -68,15 +71,20 @@ def _pdf(clinic: Clinic, actor: Actor, question: Question, name: str, said: list
     )
 
 
-def _asked(question: Question, said: list[str]) -> str:
-    days = f"{question.start_on or 'the beginning'} to {question.end_on or 'today'}"
-    as_of = f", as of the end of {question.as_of}" if question.as_of else ""
+def _asked(question: Question, said: list[str], locale: str) -> str:
+    given = (question.start_on, question.end_on, question.as_of)
+    first, last, stood = (words.day(day, locale) if day else "" for day in given)
+    days = f"{first or 'the beginning'} to {last or 'today'}"
+    as_of = f", as of the end of {stood}" if stood else ""
     return f"{days}{as_of}" + (f"; only {' · '.join(said)}" if said else "")
 
 
 def _text(clinic: Clinic, value: Any) -> str:
+    locale = clinic.organization().locale
     if isinstance(value, Decimal):
         return clinic.money(int(value.scaleb(-value.as_tuple().exponent)))  # type: ignore[operator]
     if isinstance(value, float):
-        return f"{value:.1%}" if value == value else "–"  # noqa: PLR0124 - NaN is unlike itself
-    return f"{value:%d %b %Y}" if hasattr(value, "strftime") else str(value)
+        return words.share(value, locale) if value == value else "–"  # noqa: PLR0124 - NaN is unlike itself
+    if isinstance(value, Integral):
+        return words.count(int(value), locale)
+    return words.day(value, locale) if isinstance(value, date) else str(value)

@@ -41,7 +41,7 @@ def render(
         columns: Headings; numbers stand right. A column of width 0 is as wide as its text.
         rows: The cells as they are read, with numbers written for the locale.
         made_at: The aware instant of its figures; printed, and the document's creation date.
-        locale: The clinic's.
+        locale: The clinic's, for the moment it was made; the words of a report are English, and so are those around.
         author: The clinic's name.
         time_zone: The clinic's.
         totals: The sums' row.
@@ -49,7 +49,7 @@ def render(
     """
     from clinic_core.documents.sheet import Sheet  # noqa: PLC0415 - loads fpdf2
 
-    said = labels.of(locale)
+    said = labels.of("en")
     sheet = Sheet(
         paper="A4",
         title=title,

@@ -49,6 +49,11 @@ def rate(basis_points: int, locale: str) -> str:
     )
 
 
+def share(part: float, locale: str) -> str:
+    """A share of a whole to a tenth of a percent, e.g. ``12.3%``, as the locale writes it."""
+    return rate(round(part * 1_000) * 10, locale)
+
+
 def count(number: int, locale: str) -> str:
     """A whole number with the locale's signs, e.g. ``1,234``."""
     return str(format_decimal(number, locale=locale_of(locale)))

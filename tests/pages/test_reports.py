@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +22,7 @@ from clinic_core.services.reports import Answer, Chart, Figure, Measure, Questio
 from tests import make
 from tests.conftest import World
 from tests.pages import screen
-from ui import charts, report_filters, report_tables, report_views
+from ui import charts, report_exports, report_filters, report_tables, report_views
 
 
 def visited(world: World, *statuses: AppointmentStatus) -> None:
@@ -91,6 +92,19 @@ def test_only_managers_and_administrators_see_figures(world: World, role: Role) 
     page = screen.open_page("reports", world.clinic, make.actor(role, practitioner_id=make.DR_A))
     assert "may not open" in screen.errors(page)[0]
     assert not page.dataframe
+
+
+def test_a_report_on_paper_is_written_as_the_clinic_writes(world: World) -> None:
+    """Shares, days and numbers by its locale, and not the English ones beside its own amounts."""
+    clinic = world.clinic
+    clinic.organization_store.save(replace(clinic.organization(), locale="de_DE"))
+    clinic.forget_directory()
+    values = (0.1234, 12_345, pd.Timestamp(make.MONDAY), Decimal("1234.50"), float("nan"), "Dr A")
+    written = [report_exports._text(clinic, value) for value in values]
+
+    assert written == ["12,3\xa0%", "12.345", "02.03.2026", "1.234,50\xa0₹", "–", "Dr A"]
+    asked = report_exports._asked(Question(start_on=make.MONDAY, as_of=make.TUESDAY), ["Cash"], "de_DE")
+    assert asked == "02.03.2026 to today, as of the end of 03.03.2026; only Cash"
 
 
 def test_a_clinic_without_figures_is_told_what_to_do(world: World, manager: Actor) -> None:

@@ -374,6 +374,7 @@ def test_words_of_a_locale() -> None:
     assert words.moment(make.NOW, "America/New_York", "en_US").startswith("Mar 1, 2026, 9:30")
     assert words.rate(1_250, "en_IN") == "12.5%"
     assert words.rate(810, "de_CH") == "8.1%"
+    assert [words.share(part, "de_DE") for part in (0.1234, 0.5, 0.0)] == ["12,3\xa0%", "50\xa0%", "0\xa0%"]
 
 
 # -- the same bytes ------------------------------------------------------------------------------------------------

@@ -555,6 +555,16 @@ def test_a_report() -> None:
 
 
 @needs_poppler
+def test_a_report_says_that_it_is_english() -> None:
+    """Its title and headings are, whatever the clinic's language: a screen reader would read them as Hindi."""
+    pdf = figures(locale="hi_IN")
+
+    assert b"/Lang (en)" in pdf
+    assert "Page 2 of 2" in text_of(pdf)
+    assert "Made 2 मार्च 2026" in text_of(pdf)
+
+
+@needs_poppler
 def test_a_report_with_a_chart() -> None:
     """The picture is in it, no wider or taller than the page, and its shape is kept."""
     pdf = figures(3, chart_png=_png(1200, 400))
