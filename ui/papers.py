@@ -68,14 +68,14 @@ def receipt_pdf(clinic: Clinic, actor: Actor, *, invoice_id: str, payment_key: s
     """The receipt of one payment as PDF."""
     from clinic_core.documents import receipt as document  # noqa: PLC0415
 
-    return document.render(billing.get(clinic, actor, invoice_id), payment_key)
+    return document.render(statements.invoice_on_paper(clinic, actor, invoice_id, payment_key), payment_key)
 
 
 def refund_pdf(clinic: Clinic, actor: Actor, *, invoice_id: str, key: str) -> bytes:
     """The receipt of money that was given back of an invoice."""
     from clinic_core.documents import slip as document  # noqa: PLC0415
 
-    invoice = billing.get(clinic, actor, invoice_id)
+    invoice = statements.invoice_on_paper(clinic, actor, invoice_id, key)
     return document.render(papers.refund_slip(invoice, _adjustment(invoice, key)))
 
 
@@ -83,7 +83,7 @@ def credit_note_pdf(clinic: Clinic, actor: Actor, *, invoice_id: str, key: str) 
     """One credit note of an invoice."""
     from clinic_core.documents import credit_note as document  # noqa: PLC0415
 
-    invoice = billing.get(clinic, actor, invoice_id)
+    invoice = statements.invoice_on_paper(clinic, actor, invoice_id, key)
     return document.render(invoice, _adjustment(invoice, key))
 
 

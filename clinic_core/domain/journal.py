@@ -20,6 +20,7 @@ from hashlib import blake2b
 from typing import Final
 
 from clinic_core.domain.billing import Party, PaymentMethod
+from clinic_core.domain.organization import Organization
 
 _NUMBER_DIGITS: Final = 5
 _DIGEST_BYTES: Final = 8
@@ -91,7 +92,7 @@ class Heading:
     issuer: Party
     locale: str
     time_zone: str
-    name: str = ""  # of the person whose till it is
+    name: str = ""  # of the person whose till or deposit it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ class Entry:
     reference: str = ""
     till: str | None = None  # the till session whose cash it moved: the id of its opening entry
     counted: tuple[tuple[int, int], ...] = ()  # denomination in minor units, pieces
-    heading: Heading | None = None  # of an entry that has a paper of its own: a till opened or closed, a day closed
+    heading: Heading | None = None  # of its own paper; one about an invoice keeps it where it is not the invoice's
     version: int = 1  # always: an entry never changes
 
     @property
@@ -158,6 +159,12 @@ class Balance:
     seq: int = 0
     amount_minor: int = 0
     opened: str = ""  # of a till: the id of the entry that opened it; "" while it is closed
+
+
+def heading_of(profile: Organization, name: str = "") -> Heading:
+    """What a paper says of the clinic, as it is now."""
+    issuer = Party(name=profile.name, address=profile.address, phone=profile.phone, tax_id=profile.tax_id)
+    return Heading(issuer=issuer, locale=profile.locale, time_zone=profile.time_zone, name=name)
 
 
 def entry_id(day: date, number: int) -> str:

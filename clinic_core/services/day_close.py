@@ -20,13 +20,13 @@ from clinic_core.domain import access, journal, tills
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import AppointmentStatus
 from clinic_core.domain.billing import InvoiceStatus
-from clinic_core.domain.journal import Balance, Entry, Event
+from clinic_core.domain.journal import Balance, Entry, Event, heading_of
 from clinic_core.domain.settling import Stamp
 from clinic_core.domain.statements import DayClose
 from clinic_core.errors import IllegalTransition, InvalidInput, NotFound
 from clinic_core.services import ledger
 from clinic_core.services.ledger import Books
-from clinic_core.services.tills import heading_of, session
+from clinic_core.services.tills import session
 
 LOOKED_BACK_DAYS: Final = 31
 

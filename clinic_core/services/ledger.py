@@ -16,7 +16,7 @@ from typing import Final
 from clinic_core.clinic import Clinic
 from clinic_core.domain import journal, settling
 from clinic_core.domain.billing import OWING, Invoice, number_text
-from clinic_core.domain.journal import Balance, Entry
+from clinic_core.domain.journal import Balance, Entry, Event
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import Conflict, IllegalTransition
 from clinic_core.services import past
@@ -25,6 +25,7 @@ _TRIES: Final = 60
 _INVOICE: Final = "invoice:"
 _TILL: Final = journal.till_account("")
 _NUMBER: Final = "number:"
+_ON_PAPER: Final = frozenset({Event.PAYMENT, Event.REFUND, Event.CREDIT_NOTE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def post(
         entry = make(books)
         _require_cash(entry, books)
         slots = (*_slots(key, accounts, books), *([journal.close_slot(day)] if closes else []))
-        made = replace(entry, key=key, asked=asked, day=day, slots=slots)
+        made = replace(_headed(clinic, entry, books), key=key, asked=asked, day=day, slots=slots)
         saved = clinic.journal.add(replace(made, till=books.till) if books.till else made, number)
         if saved is not None and saved.slots == made.slots:  # otherwise it is the same event from elsewhere
             return _carried(clinic, saved, accounts, books)
@@ -204,6 +205,16 @@ def _issue(invoice: Invoice) -> Callable[[Books], Entry]:
         return settling.issue(books.invoices[invoice.id], stamp)
 
     return make
+
+
+def _headed(clinic: Clinic, entry: Entry, books: Books) -> Entry:
+    """The entry with the letterhead of its paper, where the clinic has another one by now than the invoice kept."""
+    invoice = books.invoices.get(entry.invoice_id or "")
+    if invoice is None or entry.event not in _ON_PAPER:
+        return entry
+    now = journal.heading_of(clinic.organization())
+    kept = (invoice.issuer, invoice.locale, invoice.time_zone)
+    return entry if (now.issuer, now.locale, now.time_zone) == kept else replace(entry, heading=now)
 
 
 def _open_till(clinic: Clinic, username: str) -> tuple[str, ...]:

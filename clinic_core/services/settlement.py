@@ -14,13 +14,20 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access, billing, settling
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, PaymentMethod
-from clinic_core.domain.journal import Entry, Event, asked_for, credit_account, invoice_account, reversal_key
+from clinic_core.domain.journal import (
+    Entry,
+    Event,
+    asked_for,
+    credit_account,
+    heading_of,
+    invoice_account,
+    reversal_key,
+)
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import InvalidInput, NotFound
 from clinic_core.services import charging, ledger
 from clinic_core.services.billing import require_posted
 from clinic_core.services.ledger import Books, Posted
-from clinic_core.services.tills import heading_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,25 +1,38 @@
 """Statements of account, made of the ledger's entries: what was owed, what came, what is owed at the end of a day.
 
-Entries are never dated back, so a statement up to a day that is over says the same whenever it is made.
+Nothing that the clinic books is dated back, so a statement up to a day that is over says the same whenever it is made:
+its sums are those of the entries up to that day, and its letterhead, language and address are those of the last paper
+given out until then. What can still add to a day that is over is an import of old records, and an invoice whose issuer
+died before it was posted (docs/decisions/ledger.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import date, time
 from typing import Final
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access, clock, payers
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, Party, PaymentMethod
-from clinic_core.domain.journal import Book, Entry, Event, Posting, credit_account, invoice_account, slot
+from clinic_core.domain.journal import (
+    Book,
+    Entry,
+    Event,
+    Heading,
+    Posting,
+    credit_account,
+    heading_of,
+    invoice_account,
+    slot,
+)
+from clinic_core.domain.organization import zone_of
 from clinic_core.domain.people import Patient
 from clinic_core.domain.statements import Age, Slip, SlipKind, Statement, StatementLine
 from clinic_core.errors import InvalidInput, NotFound
-from clinic_core.services import ledger
-from clinic_core.services.tills import heading_of
+from clinic_core.services import billing, ledger
 
 _ASKED_AT_ONCE: Final = 40
 _ALL: Final = 1_000_000
@@ -38,6 +51,15 @@ class _Change:
     invoice_id: str | None
     owed_minor: int
     held_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What a statement says besides its money: the clinic as it was, in which currency, and whose account it is."""
+
+    heading: Heading
+    currency: str
+    party: Party
 
 
 @dataclass(slots=True)
@@ -66,8 +88,11 @@ def of_patient(clinic: Clinic, actor: Actor, patient_id: str, start_on: date | N
     invoices = clinic.invoices.of_patient(patient_id, most=_ALL)
     clinic.audit.record_read(actor, "statement.read", patient_id, patient_id=patient_id)
     reached = _accounts(invoices) | {credit_account(patient_id): ledger.current(clinic, credit_account(patient_id)).seq}
-    blank = _blank(clinic, start_on, end_on, _party(patient))
-    return _filled(blank, _entries(clinic, reached), invoices, lambda posting: posting.payer_id is None)
+    entries = _entries(clinic, reached)
+    known = _now(clinic, _party(patient))
+    if end_on < clinic.today():
+        known = _as_billed(invoices, end_on) or _as_deposited(entries, patient.number, end_on) or known
+    return _filled(_blank(clinic, start_on, end_on, known), entries, invoices, lambda posting: posting.payer_id is None)
 
 
 def of_payer(clinic: Clinic, actor: Actor, payer_id: str, start_on: date | None, end_on: date) -> Statement:
@@ -76,9 +101,12 @@ def of_payer(clinic: Clinic, actor: Actor, payer_id: str, start_on: date | None,
     payer = clinic.directory().payers.get(payer_id)
     if payer is None:
         raise NotFound("This payer does not exist. Choose one of the list.")
-    invoices = [one for one in clinic.invoices.with_payer(payer_id) if _matters(one, start_on)]
+    every = clinic.invoices.with_payer(payer_id)
     clinic.audit.record_read(actor, "statement.read", payer_id)
-    blank = _blank(clinic, start_on, end_on, payers.party_of(payer))
+    known = _now(clinic, payers.party_of(payer))
+    if end_on < clinic.today():
+        known = _as_billed(every, end_on, payer=True) or known
+    blank, invoices = _blank(clinic, start_on, end_on, known), [one for one in every if _matters(one, start_on)]
     made = _filled(blank, _entries(clinic, _accounts(invoices)), invoices, lambda posting: posting.payer_id == payer_id)
     return _with_patients(made, invoices)
 
@@ -112,6 +140,18 @@ def slip(clinic: Clinic, actor: Actor, entry_id: str) -> Slip:
     )
 
 
+def invoice_on_paper(clinic: Clinic, actor: Actor, invoice_id: str, key: str) -> Invoice:
+    """An invoice as the receipt, refund slip or credit note of that key has it: with the letterhead of its own day."""
+    invoice = billing.get(clinic, actor, invoice_id)
+    paid = {one.key: one.entry_id for one in invoice.payments}
+    place = (paid | {one.key: one.entry_id for one in invoice.adjustments}).get(key)
+    entry = clinic.journal.get(place) if place else None
+    if entry is None or entry.heading is None:  # the clinic said then what the invoice says
+        return invoice
+    heading = entry.heading
+    return replace(invoice, issuer=heading.issuer, locale=heading.locale, time_zone=heading.time_zone)
+
+
 def ages(owed: Iterable[tuple[date, int]], day: date) -> tuple[Age, ...]:
     """Amounts by how many days before `day` they were billed, youngest first.
 
@@ -138,25 +178,50 @@ def _matters(invoice: Invoice, start_on: date | None) -> bool:
     return max([*days, invoice.cancelled_on or invoice.issued_on]) >= start_on
 
 
-def _blank(clinic: Clinic, start_on: date | None, end_on: date, party: Party) -> Statement:
+def _blank(clinic: Clinic, start_on: date | None, end_on: date, known: _Known) -> Statement:
     if start_on is not None and start_on > end_on:
         raise InvalidInput("The statement begins after it ends. Choose an earlier first day.", field="start_on")
-    profile = clinic.organization()
+    heading = known.heading
+    over = clock.at_local(end_on, _LAST_MINUTE, zone_of(heading.time_zone))
     return Statement(
-        party=party,
-        issuer=_issuer(clinic),
-        currency=profile.currency,
-        locale=profile.locale,
-        time_zone=profile.time_zone,
+        party=known.party,
+        issuer=heading.issuer,
+        currency=known.currency,
+        locale=heading.locale,
+        time_zone=heading.time_zone,
         start_on=start_on,
         as_of=end_on,
-        made_at=_made_at(clinic, end_on),
+        made_at=over if end_on < clinic.today() else clinic.now(),
     )
 
 
-def _made_at(clinic: Clinic, end_on: date) -> datetime:
-    """Now; for a day that is over its last minute, so that the paper is the same whenever it is printed."""
-    return clinic.now() if end_on >= clinic.today() else clock.at_local(end_on, _LAST_MINUTE, clinic.zone)
+def _now(clinic: Clinic, party: Party) -> _Known:
+    profile = clinic.organization()
+    return _Known(heading=heading_of(profile), currency=profile.currency, party=party)
+
+
+def _as_billed(invoices: Iterable[Invoice], end_on: date, *, payer: bool = False) -> _Known | None:
+    """As the last invoice up to a day has it, which keeps what was so then; None when there is none."""
+    last = max(_issued(invoices, end_on), key=lambda one: (one.issued_at or one.drafted_at, one.id), default=None)
+    party = None if last is None else last.payer if payer else last.subject
+    if last is None or last.issuer is None or party is None:
+        return None
+    heading = Heading(issuer=last.issuer, locale=last.locale, time_zone=last.time_zone)
+    return _Known(heading=heading, currency=last.currency, party=party)
+
+
+def _issued(invoices: Iterable[Invoice], end_on: date) -> list[Invoice]:
+    return [one for one in invoices if one.issued_at is not None and one.issued_on and one.issued_on <= end_on]
+
+
+def _as_deposited(entries: Sequence[Entry], number: str, end_on: date) -> _Known | None:
+    """As the slip of the last deposit up to a day has it, for a patient without a bill; None when there is none."""
+    slips = (entry for entry in reversed(entries) if entry.event in _SLIPS and entry.day <= end_on)
+    last = next(slips, None)
+    if last is None or last.heading is None:
+        return None
+    party = Party(name=last.heading.name, number=number)
+    return _Known(heading=last.heading, currency=last.currency, party=party)
 
 
 def _accounts(invoices: Iterable[Invoice]) -> dict[str, int]:
@@ -250,13 +315,8 @@ def _method(entry: Entry) -> PaymentMethod | None:
     return next((posting.method for posting in entry.postings if posting.book is Book.MONEY), None)
 
 
-def _issuer(clinic: Clinic) -> Party:
-    profile = clinic.organization()
-    return Party(name=profile.name, address=profile.address, phone=profile.phone, tax_id=profile.tax_id)
-
-
 def _party(patient: Patient) -> Party:
     return Party(name=patient.name, number=patient.number, address=patient.address)
 
 
-__all__ = ["ages", "of_patient", "of_payer", "slip"]
+__all__ = ["ages", "invoice_on_paper", "of_patient", "of_payer", "slip"]

@@ -15,9 +15,7 @@ from typing import Final
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access, billing, tills
 from clinic_core.domain.access import Actor
-from clinic_core.domain.billing import Party
-from clinic_core.domain.journal import Balance, Entry, Event, Heading, asked_for, till_account
-from clinic_core.domain.organization import Organization
+from clinic_core.domain.journal import Balance, Entry, Event, asked_for, heading_of, till_account
 from clinic_core.domain.settling import Stamp
 from clinic_core.domain.statements import TillClose
 from clinic_core.domain.tills import Count, Way
@@ -196,12 +194,6 @@ def session(clinic: Clinic, close: Entry) -> list[Entry]:
     return clinic.journal.of_account(account, first.sequence(account), close.sequence(account))
 
 
-def heading_of(profile: Organization, name: str = "") -> Heading:
-    """What a paper says of the clinic, as it is now."""
-    issuer = Party(name=profile.name, address=profile.address, phone=profile.phone, tax_id=profile.tax_id)
-    return Heading(issuer=issuer, locale=profile.locale, time_zone=profile.time_zone, name=name)
-
-
 def _open(clinic: Clinic) -> list[Till]:
     found = [_till(clinic, balance) for balance in clinic.balances.of_kind("till") if balance.opened]
     return sorted(found, key=lambda till: till.opened_at)
@@ -281,7 +273,6 @@ __all__ = [
     "close",
     "closed",
     "colleagues",
-    "heading_of",
     "last_float",
     "mine",
     "move",
