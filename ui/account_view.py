@@ -30,15 +30,19 @@ _WHAT: Final = {
     Event.REVERSAL: "Taken back from",
 }
 _MOST_PAPERS: Final = 3
+_MOST_ENTRIES: Final = 50
+_ALL: Final = 1_000_000
 _PAPERS_WIDTH: Final = 544  # of the table of entries below
 
 
 def show(clinic: Clinic, actor: Actor, record: PatientRecord) -> None:
     """Draw the account; raises what the service raises."""
     patient = record.patient
-    account = settlement.account(clinic, actor, patient.id)
+    everything = f"account.all.{patient.id}"
+    whole = bool(st.session_state.get(everything))
+    account = settlement.account(clinic, actor, patient.id, most=_ALL if whole else _MOST_ENTRIES)
     _held(clinic, actor, patient, account)
-    _papers(clinic, account)
+    _papers(clinic, account, everything, whole=whole)
     _open(clinic, record.invoices)
     _entries(clinic, account)
     st.markdown("#### Statement of account")
@@ -115,10 +119,10 @@ def _done(clinic: Clinic, name: str, said: str, after: Account) -> None:
     forms.done(text.plain(f"{said} {clinic.money(after.held_minor)} is held now. The paper is below."))
 
 
-def _papers(clinic: Clinic, account: Account) -> None:
-    """The latest receipts."""
-    found = [entry for entry in account.entries if entry.event in _SLIPS][:_MOST_PAPERS]
-    for entry in found:
+def _papers(clinic: Clinic, account: Account, everything: str, *, whole: bool) -> None:
+    """The latest receipts, and on demand those before them."""
+    found = [entry for entry in account.entries if entry.event in _SLIPS]
+    for entry in found if whole else found[:_MOST_PAPERS]:
         with st.container(
             horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", width=_PAPERS_WIDTH
         ):
@@ -126,6 +130,8 @@ def _papers(clinic: Clinic, account: Account) -> None:
             day = widgets.short_day(entry.day)
             st.markdown(f"**{text.plain(amount)}** {_WHAT[entry.event].lower()}, {day}", width="content")
             papers.button(clinic, _slip(entry))
+    if whole or len(found) > _MOST_PAPERS or account.count > len(account.entries):
+        st.toggle("Show all entries and their receipts", key=everything)
 
 
 def _slip(entry: Entry) -> Paper:

@@ -17,6 +17,10 @@ from ui.rows import Row, Step, rows
 
 _OPEN: Final = "cash.open"
 _MOVE: Final = "cash.move"
+_SLIPS: Final = "cash.slips"
+_MORE: Final = "cash.slips.most"
+_AT_ONCE: Final = 5
+_STEP: Final = 20
 _WAYS: Final = {
     Way.FROM_SAFE: "In, from the safe",
     Way.TO_SAFE: "Out, to the safe",
@@ -76,9 +80,22 @@ def _closed(clinic: Clinic, actor: Actor) -> None:
     with left:
         _open(clinic, actor)
     with right:
-        if found := tills.past(clinic, actor):
-            st.markdown("#### My closed tills")
-            cash_parts.closes(clinic, found, who=False, key="mine.")
+        _past(clinic, actor)
+
+
+def _past(clinic: Clinic, actor: Actor) -> None:
+    """The latest closes of the actor's till with their slips, and on demand those before them."""
+    most = int(st.session_state.get(_MORE, _AT_ONCE))
+    found = tills.past(clinic, actor, most=most + 1)
+    if found:
+        st.markdown("#### My closed tills")
+        cash_parts.closes(clinic, found[:most], who=False, key="mine.")
+    if len(found) > most:
+        st.button("Show more", icon=":material/expand_more:", type="tertiary", on_click=_more, args=(most,))
+
+
+def _more(shown: int) -> None:
+    st.session_state[_MORE] = shown + _STEP
 
 
 def _open(clinic: Clinic, actor: Actor) -> None:
@@ -127,6 +144,8 @@ def _opened(clinic: Clinic, actor: Actor, till: Till) -> None:
                 st.caption(f"The latest {len(till.entries)} of {till.count}.")
         else:
             widgets.nothing_here("No cash yet. Cash payments that you take on Billing appear here.", "payments")
+        if st.toggle("My closed tills", key=_SLIPS):  # looked up only then: each costs two queries
+            _past(clinic, actor)
     with right:
         _move(clinic, actor)
 

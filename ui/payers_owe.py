@@ -12,6 +12,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import money
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, PaymentMethod
+from clinic_core.domain.payers import Payer
 from clinic_core.domain.statements import Age
 from clinic_core.services import payer_payments
 from clinic_core.services.payer_payments import Allocated, Debt
@@ -42,9 +43,22 @@ def _all(clinic: Clinic, actor: Actor) -> None:
         head = ("Payer", "Bills", "Oldest", *ages, "Owed", "Late")
         shown = [_row(clinic, debt, next_=n == 0) for n, debt in enumerate(debts)]
         rows("Payers who owe", head, shown, key="payers.list", on_step=_open, right=("Bills", *ages, "Owed", "Late"))
-    paid = [p for p in clinic.directory().active_payers if p.id not in {debt.payer.id for debt in debts}]
+    owing = {debt.payer.id for debt in debts}
+    paid = sorted((p for p in clinic.directory().payers.values() if p.id not in owing), key=lambda p: p.name.casefold())
     if paid:
-        st.caption(f"Nothing owed: {', '.join(text.plain(payer.name) for payer in paid)}.")
+        st.markdown("#### Nothing owed")
+        _paid(paid)
+
+
+def _paid(payers: Sequence[Payer]) -> None:
+    """Those whose statement can be asked for all the same."""
+    shown = [
+        Row(
+            id=p.id, label=p.name, cells=[p.name, "" if p.active else Mark("Not active")], steps=(Step("open", "Open"),)
+        )
+        for p in payers
+    ]
+    rows("Payers who owe nothing", ("Payer", ""), shown, key="payers.paid", on_step=_open)
 
 
 def _row(clinic: Clinic, debt: Debt, *, next_: bool) -> Row:

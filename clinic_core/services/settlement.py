@@ -32,11 +32,12 @@ from clinic_core.services.ledger import Books, Posted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The money that is held for a patient, and how it came to that: latest first."""
+    """The money that is held for a patient, and how it came to that: the latest entries first, of `count` in all."""
 
     patient_id: str
     held_minor: int
     entries: tuple[Entry, ...]
+    count: int
 
 
 def refund(
@@ -252,7 +253,8 @@ def _account(clinic: Clinic, patient_id: str, most: int = 50) -> Account:
     name = credit_account(patient_id)
     balance = ledger.current(clinic, name)
     found = clinic.journal.of_account(name, max(1, balance.seq - most + 1), balance.seq) if balance.seq else []
-    return Account(patient_id=patient_id, held_minor=balance.amount_minor, entries=tuple(reversed(found)))
+    latest_first = tuple(reversed(found))
+    return Account(patient_id=patient_id, held_minor=balance.amount_minor, entries=latest_first, count=balance.seq)
 
 
 def _moved(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -481,8 +482,13 @@ def test_a_bill_of_the_payers_is_opened(world: World, reception: Actor, shared: 
 
 
 def test_nobody_owes(world: World, reception: Actor, insurer: Payer) -> None:
-    """Says what will be here."""
-    assert "No payer owes anything" in screen.said(payers_owe(world, reception))
+    """Says what will be here; the statement of who owes nothing any more can be printed all the same."""
+    world.clinic.payers.save(replace(insurer, active=False))
+    world.clinic.forget_directory()
+    page = payers_owe(world, reception)
+    assert "No payer owes anything" in screen.said(page)
+    clicks.step(page, "payers.paid", PAYER, "open")
+    assert labels(page) == ["Statement PDF"]
 
 
 # -- the patient's account -------------------------------------------------------------------------------------------
@@ -531,6 +537,18 @@ def test_a_deposit_is_given_back(world: World, manager: Actor) -> None:
     assert ledger.held_minor(world.clinic, world.asha.id) == 30_000
     assert labels(page)[:2] == ["Slip of money given back", "Deposit receipt"]
     assert "Moves away" in screen.said(page)
+
+
+def test_every_slip_of_a_deposit_can_be_reached(world: World, reception: Actor, manager: Actor) -> None:
+    """The latest three are enough for the desk; the auditor asks for the first."""
+    for n in range(5):
+        settlement.deposit(world.clinic, reception, world.asha.id, key=f"d{n}", amount_minor=100 + n, method=CASH)
+    page = account(world, reception)
+    assert labels(page).count("Deposit receipt") == 3
+
+    screen.field(page, "toggle", "Show all entries and their receipts").set_value(True)
+    screen.run(page)
+    assert labels(page).count("Deposit receipt") == 5
 
 
 def test_open_bills_are_listed(world: World, reception: Actor, shared: Invoice) -> None:
