@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from clinic_core.clinic import Clinic
+from clinic_core.documents import closes
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, PaymentMethod, line_for
 from clinic_core.domain.ids import new_id
@@ -44,7 +45,9 @@ KEPT = {
     "statement of a patient without a bill",
     "statement of a payer",
     "till slip",
+    "till slip, drawn anew",  # the first print is kept: this is what it would be without
     "day close",
+    "day close, drawn anew",
 }
 LOOKS = {"report", "day list"}  # how it is now: they say when they were made
 
@@ -130,7 +133,9 @@ def every_paper(monday: Monday, patient_id: str, other_id: str) -> Papers:
         "statement of a patient without a bill": partial(papers.patient_statement_pdf, patient_id=other_id, **days),
         "statement of a payer": partial(papers.payer_statement_pdf, payer_id=PAYER, **month),
         "till slip": partial(cash_parts.till_pdf, entry_id=monday.till.id),
+        "till slip, drawn anew": lambda at, who: closes.till(tills.paper(at, who, monday.till.id)),
         "day close": partial(cash_parts.day_pdf, day=make.MONDAY),
+        "day close, drawn anew": lambda at, who: closes.day(day_close.paper(at, who, make.MONDAY)),
         "report": lambda at, who: report_exports._pdf(at, who, asked, "revenue_by_method", []),
         "day list": partial(day_list.pdf, day=make.MONDAY),
     }
