@@ -14,7 +14,7 @@ from clinic_core.documents import words
 from clinic_core.documents.style import Column
 from clinic_core.domain.access import Actor
 from clinic_core.services import report_files
-from clinic_core.services.reports import Answer, Question
+from clinic_core.services.reports import Answer, Question, Unit
 from ui import downloads, report_filters
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -22,13 +22,13 @@ _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.shee
 
 def buttons(clinic: Clinic, question: Question, answer: Answer) -> None:
     """Draw the way to each kind of file of one report; `question` is what the page asks, with all selections."""
-    asked, name = answer.question, answer.name
+    name = answer.name
     said = report_filters.words(clinic, question)
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
         downloads.button(
             "CSV",
             clinic,
-            lambda at, who: report_files.as_csv(at, who, asked, name),
+            lambda at, who: report_files.as_csv(at, who, question, name),
             file_name=f"{name}.csv",
             mime=downloads.CSV,
             key=f"reports.{name}.csv",
@@ -36,7 +36,7 @@ def buttons(clinic: Clinic, question: Question, answer: Answer) -> None:
         downloads.button(
             "Excel",
             clinic,
-            lambda at, who: report_files.as_xlsx(at, who, asked, name, said),
+            lambda at, who: report_files.as_xlsx(at, who, question, name, said),
             file_name=f"{name}.xlsx",
             mime=_XLSX,
             key=f"reports.{name}.xlsx",
@@ -44,7 +44,7 @@ def buttons(clinic: Clinic, question: Question, answer: Answer) -> None:
         downloads.button(
             "PDF",
             clinic,
-            lambda at, who: _pdf(at, who, asked, name, said),
+            lambda at, who: _pdf(at, who, question, name, said),
             file_name=f"{name}.pdf",
             mime=downloads.PDF,
             key=f"reports.{name}.pdf",
@@ -56,7 +56,11 @@ def _pdf(clinic: Clinic, actor: Actor, question: Question, name: str, said: list
 
     made = report_files.table(clinic, actor, question, name)
     profile = clinic.organization()
-    rows = [[_text(clinic, value) for value in row] for row in made.frame.itertuples(index=False)]
+    units = [None] * (len(made.frame.columns) - len(made.measures)) + [measure.unit for measure in made.measures]
+    rows = [
+        [_text(clinic, value, unit) for value, unit in zip(row, units, strict=True)]
+        for row in made.frame.itertuples(index=False)
+    ]
     heads = [Column(str(head), 0, "RIGHT" if place else "LEFT") for place, head in enumerate(made.frame.columns)]
     return report.render(
         made.title,
@@ -79,12 +83,13 @@ def _asked(question: Question, said: list[str], locale: str) -> str:
     return f"{days}{as_of}" + (f"; only {' · '.join(said)}" if said else "")
 
 
-def _text(clinic: Clinic, value: Any) -> str:
+def _text(clinic: Clinic, value: Any, unit: Unit | None) -> str:
     locale = clinic.organization().locale
     if isinstance(value, Decimal):
         return clinic.money(int(value.scaleb(-value.as_tuple().exponent)))  # type: ignore[operator]
     if isinstance(value, float):
-        return words.share(value, locale) if value == value else "–"  # noqa: PLR0124 - NaN is unlike itself
+        known = f"{value:,.1f} min" if unit is Unit.MINUTES else words.share(value, locale)
+        return known if value == value else "–"  # noqa: PLR0124 - NaN is unlike itself
     if isinstance(value, Integral):
         return words.count(int(value), locale)
     return words.day(value, locale) if isinstance(value, date) else str(value)

@@ -26,7 +26,7 @@ _KEY: Final = "hours.grid"
 def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
     """Draw the board."""
     found = utilisation.of(clinic, actor, question)
-    st.caption(plain(utilisation.BASIS))
+    st.caption(plain(found.because or utilisation.BASIS))
     if found.grid.empty:
         widgets.nothing_here("No hours and no visits on these days. Choose other days, or fewer filters.", "schedule")
         return
@@ -94,12 +94,12 @@ def _text(grid: Cells, day: int, hour: int) -> str:
     if cell is None:
         return f"{head}<br>no hours, no visits"
     share: str = "–" if pd.isna(cell["share"]) else f"{cell['share']:.0%}"
-    parts = [f"{name} {_hours(cell[name])}" for name in ("offered", "used", "missed", "idle", "over") if cell[name]]
+    parts = [f"{name} {_hours(cell[name])}" for name in ("offered", "used", "missed", "idle", "over") if cell[name] > 0]
     return f"{head}<br><b>{share}</b> used<br>{'<br>'.join(parts)}"
 
 
 def _hours(minutes: Any) -> str:
-    return f"{float(minutes) / _HOUR:,.1f} h"
+    return "–" if pd.isna(minutes) else f"{float(minutes) / _HOUR:,.1f} h"
 
 
 def _columns() -> dict[str, Any]:

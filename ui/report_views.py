@@ -74,10 +74,11 @@ def board(clinic: Clinic, actor: Actor, question: Question, name: str, compare: 
 
 
 def _earlier(clinic: Clinic, actor: Actor, question: Question, names: Sequence[str]) -> Mapping[str, Answer]:
-    """The same a year earlier, not further than today's day of the year, so that like is compared with like."""
+    """The same a year earlier, not further than today or the as-of day, so that like is compared with like."""
     if question.start_on is None and question.chosen_from is None:
         return {}
-    return reports.dashboard(clinic, actor, reports.shifted(question, until=clinic.today()), names)
+    until = min(clinic.today(), question.as_of or clinic.today())
+    return reports.dashboard(clinic, actor, reports.shifted(question, until=until), names)
 
 
 def _target(clinic: Clinic, compare: str, answer: Answer) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from clinic_core.reports.measures import CANCELLED, MISSED, SEEN
@@ -23,8 +24,8 @@ def table(visits: pd.DataFrame) -> pd.DataFrame:
         and `rate`: missed of seen and missed, NaN where there are neither.
     """
     names, edges = zip(*AHEAD, strict=True)
-    place = pd.Index(edges).searchsorted(visits["lead_days"].clip(lower=0), side="right") - 1
-    status = visits["status"].astype("str")
+    place = np.searchsorted(edges, np.maximum(visits["lead_days"].to_numpy(), 0), side="right") - 1
+    status = visits["status"]
     late = status.isin(CANCELLED) & (visits["notice_hours"] < LATE_HOURS)
     made = pd.DataFrame(
         {
@@ -40,6 +41,5 @@ def table(visits: pd.DataFrame) -> pd.DataFrame:
     return made
 
 
-def _count(chosen: pd.Series, place: pd.Index) -> pd.Series:
-    counted = pd.Series(chosen.to_numpy(), dtype="int64").groupby(place).sum()
-    return counted.reindex(range(len(AHEAD)), fill_value=0).astype("int64")
+def _count(chosen: pd.Series, place: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.bincount(place[chosen.to_numpy()], minlength=len(AHEAD))

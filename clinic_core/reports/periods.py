@@ -72,14 +72,24 @@ def grain_for(start_on: date | None, end_on: date | None) -> Grain:
 
 def period_of(days: pd.Series, grain: Grain) -> pd.Series:
     """The first day of each day's period, ``datetime64[s]``; a week begins on Monday."""
-    whole = days.to_numpy().astype("datetime64[D]")
-    if grain in (Grain.MONTH, Grain.QUARTER, Grain.YEAR):
-        months = whole.astype("datetime64[M]").astype(np.int64)
-        length = _MONTHS[grain]
-        whole = (months - months % length).astype("datetime64[M]").astype("datetime64[D]")
-    elif grain is Grain.WEEK:
-        whole = whole - ((whole.astype(np.int64) + _EPOCH_TO_MONDAY) % _DAYS_IN_WEEK)
-    return pd.Series(whole.astype("datetime64[s]"), index=days.index, name=PERIOD)
+    return pd.Series(start_of(number_of(days.to_numpy(), grain), grain), index=days.index, name=PERIOD)
+
+
+def number_of(days: np.ndarray[Any, Any], grain: Grain) -> np.ndarray[Any, Any]:
+    """The how-manieth period since 1970 each day lies in: the next period has the next number."""
+    whole = days.astype("datetime64[D]")
+    if grain in _MONTHS:
+        return whole.astype("datetime64[M]").astype(np.int64) // _MONTHS[grain]
+    since = whole.astype(np.int64)
+    return (since + _EPOCH_TO_MONDAY) // _DAYS_IN_WEEK if grain is Grain.WEEK else since
+
+
+def start_of(numbers: np.ndarray[Any, Any], grain: Grain) -> np.ndarray[Any, Any]:
+    """The first day of periods by their numbers, ``datetime64[s]``."""
+    if grain in _MONTHS:
+        return (numbers * _MONTHS[grain]).astype("datetime64[M]").astype("datetime64[s]")
+    days = numbers * _DAYS_IN_WEEK - _EPOCH_TO_MONDAY if grain is Grain.WEEK else numbers
+    return days.astype("datetime64[D]").astype("datetime64[s]")
 
 
 def weekday_of(days: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -8,9 +8,8 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.reports import lead_time
-from clinic_core.services import facts
 from clinic_core.services.recent import Recent
-from clinic_core.services.reports import Question, rows_asked
+from clinic_core.services.reports import Question, visits_asked
 
 _made: Recent[pd.DataFrame] = Recent(64)
 
@@ -20,5 +19,5 @@ def by_lead_time(clinic: Clinic, actor: Actor, question: Question) -> pd.DataFra
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", "lead-time")
     columns = ["lead_days", "status", "notice_hours"]
-    serial = facts.snapshot(clinic).serial
-    return _made.get((serial, question), lambda: lead_time.table(rows_asked(clinic, question, "visits", columns)))
+    visits, narrow = visits_asked(clinic, question)
+    return _made.get((visits, question), lambda: lead_time.table(visits.frame(narrow, columns)))

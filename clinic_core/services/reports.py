@@ -64,6 +64,7 @@ __all__ = [
     "shifted",
     "titles",
     "view",
+    "visits_asked",
 ]
 
 SUMMARY: Final = "summary"
@@ -253,6 +254,15 @@ def rows_asked(clinic: Clinic, question: Question, kind: str, columns: Sequence[
     return asked.rows_asked(kind, columns)
 
 
+def visits_asked(clinic: Clinic, question: Question) -> tuple[Fact, Narrow]:
+    """All visits as they stand, or stood at the end of the question's day, and which of them it asks for.
+
+    For services that have asked access. The facts are the same object as long as no visit changes: they can be a key.
+    """
+    asked = _Asked(clinic, question)
+    return asked.fact(VISITS), asked.narrow(VISITS)
+
+
 def owed_on(clinic: Clinic, question: Question, day: date) -> pd.DataFrame:
     """What is owed at the end of a day, an invoice and who owes it per row; for services that have asked access.
 
@@ -303,21 +313,21 @@ class _Asked:
             raise NotFound("This report has no such figure. Choose another one.")
         report = _report(figure.report)
         if measure.facts == BALANCES:
-            narrow = self._chosen(self._narrow(BALANCES), report.KEY, figure.value)
-            found = owed(self._fact(CHARGES), self._fact(PAYMENTS), narrow)
+            narrow = self._chosen(self.narrow(BALANCES), report.KEY, figure.value)
+            found = owed(self.fact(CHARGES), self.fact(PAYMENTS), narrow)
             shown, count, total = found.head(len(found) if most is None else most), len(found), found["due_minor"].sum()
         else:
             narrow = self._behind(measure, report.KEY, figure.value)
-            shown, count, total = self._fact(_kind(measure.facts)).latest(narrow, most, measure.adds)
+            shown, count, total = self.fact(_kind(measure.facts)).latest(narrow, most, measure.adds)
         return Rows(measure=measure, frame=_with_patients(self._clinic, shown), count=count, total=int(total))
 
     def rows_asked(self, kind: str, columns: Sequence[str]) -> pd.DataFrame:
         """Some columns of the rows of one kind of facts."""
-        return self._fact(kind).frame(self._narrow(kind), columns)
+        return self.fact(kind).frame(self.narrow(kind), columns)
 
     def owed(self) -> pd.DataFrame:
         """What each invoice is owed, by whom."""
-        return owed_by_payer(self._fact(CHARGES), self._fact(PAYMENTS), self._narrow(BALANCES))
+        return owed_by_payer(self.fact(CHARGES), self.fact(PAYMENTS), self.narrow(BALANCES))
 
     def _computed(self, name: str) -> Answer:
         report, question = _report(name), self._question
@@ -345,21 +355,22 @@ class _Asked:
     def _facts(self, wanted: str, report: reports.Report) -> pd.DataFrame:
         """One kind of facts that are asked for: sums and counts by a report's key, or rows."""
         kind = _kind(wanted)
-        narrow = self._narrow(wanted)
+        narrow = self.narrow(wanted)
         if _lacks(kind, self._question):
             narrow = narrow.with_only(STATE[kind], ())
         if wanted in ROWS:
-            return _rows_by(self._fact(kind), narrow, self._question.grain, report)
+            return _rows_by(self.fact(kind), narrow, self._question.grain, report)
         by = [name for name in dict.fromkeys((report.KEY, STATE[kind])) if name]
-        return self._fact(kind).totals(by, _added(wanted, report), narrow, self._question.grain)
+        return self.fact(kind).totals(by, _added(wanted, report), narrow, self._question.grain)
 
-    def _fact(self, kind: str) -> Fact:
+    def fact(self, kind: str) -> Fact:
+        """All facts of one kind as they stood when it was asked; visits as of its day."""
         as_of, fact = self._question.as_of, self._snapshot.of(kind)
         if kind != VISITS or as_of is None:
             return fact
-        return _past.get((self._snapshot.serial, as_of), lambda: fact.as_of(as_of))
+        return _past.get((fact, as_of), lambda: fact.as_of(as_of))
 
-    def _narrow(self, wanted: str) -> Narrow:
+    def narrow(self, wanted: str) -> Narrow:
         """The days and selections that are asked for, as far as the facts know them."""
         question, kind = self._question, _kind(wanted)
         starts = () if wanted in SO_FAR else (question.start_on, question.chosen_from)
@@ -374,7 +385,7 @@ class _Asked:
 
     def _behind(self, measure: Measure, key: str, value: Any) -> Narrow:
         """The rows that a measure is made of, in the row of a report that has this value."""
-        narrow = self._chosen(self._narrow(measure.facts), key, value)
+        narrow = self._chosen(self.narrow(measure.facts), key, value)
         kind = _kind(measure.facts)
         if measure.statuses:
             narrow = narrow.with_only(STATE[kind], measure.statuses)

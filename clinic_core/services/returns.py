@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from clinic_core.clinic import Clinic
@@ -13,11 +14,13 @@ from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.domain.people import Patient
 from clinic_core.reports import returns
+from clinic_core.reports.returns import Ints
 from clinic_core.reports.measures import OPEN, SEEN
 from clinic_core.reports.periods import Grain
-from clinic_core.services import facts
+from clinic_core.services.fact_columns import Fact, Narrow
+from clinic_core.services.fact_parts import ordinal
 from clinic_core.services.recent import Recent
-from clinic_core.services.reports import Question, rows_asked
+from clinic_core.services.reports import Question, visits_asked
 
 BASIS: Final = (
     "Patients who were seen, by the day of the visit. New: their first visit ever lies in the period. Cohort: of those "
@@ -25,8 +28,11 @@ BASIS: Final = (
 )
 LAPSED_MONTHS: Final = (3, 6, 12, 24)
 _MOST: Final = 200
+_NEVER: Final = np.iinfo(np.int64).min
 _COLUMNS: Final = ["patient_id", "day", "status"]
 _made: Recent[Returns] = Recent(32)
+_firsts: Recent[Ints] = Recent(3)  # by the visits that they are of
+_gone: Recent[pd.DataFrame] = Recent(8)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -51,8 +57,8 @@ def of(clinic: Clinic, actor: Actor, question: Question) -> Returns:
     """New and returning patients of the days that are asked for; first visits are looked for in all days."""
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", "patients")
-    snapshot = facts.snapshot(clinic)
-    return _made.get((snapshot.serial, question), lambda: _of(clinic, question))
+    (visits, narrow), today = visits_asked(clinic, question), clinic.today()
+    return _made.get((visits, question, today), lambda: _of(visits, narrow, question, today))
 
 
 def lapsed(clinic: Clinic, actor: Actor, *, months: int, most: int = _MOST) -> tuple[list[Lapsed], int]:
@@ -62,34 +68,55 @@ def lapsed(clinic: Clinic, actor: Actor, *, months: int, most: int = _MOST) -> t
     """
     access.require(actor, "recall.read")
     clinic.audit.record_read(actor, "recall.read", f"lapsed-{months}")
-    visits = facts.snapshot(clinic).visits.frame(columns=_COLUMNS)
-    seen = visits[visits["status"].isin(SEEN)]
-    last = seen.groupby("patient_id", observed=True)["day"].agg(["max", "size"])
-    today = pd.Timestamp(clinic.today())
-    ahead = visits.loc[visits["status"].isin(OPEN) & (visits["day"] >= today), "patient_id"]
-    gone = last[(last["max"] < today - pd.DateOffset(months=months)) & ~last.index.isin(ahead)]
-    gone = gone.sort_values("max", ascending=False)
+    (visits, _), today = visits_asked(clinic, Question()), clinic.today()
+    gone = _gone.get((visits, months, today), lambda: _lapsed(visits, months, today))
     chosen = gone.head(most)
-    people = clinic.patients.for_list(str(patient_id) for patient_id in chosen.index)
+    people = clinic.patients.for_list(chosen["patient_id"])
     found = [
-        Lapsed(patient=people[str(patient_id)], last_on=row["max"].date(), visits=int(row["size"]))
-        for patient_id, row in chosen.iterrows()
-        if str(patient_id) in people
+        Lapsed(patient=people[row.patient_id], last_on=row.last.date(), visits=int(row.visits))
+        for row in chosen.itertuples(index=False)
+        if row.patient_id in people
     ]
     return found, len(gone)
 
 
-def _of(clinic: Clinic, question: Question) -> Returns:
-    ever = rows_asked(clinic, Question(as_of=question.as_of), "visits", _COLUMNS)
-    firsts = returns.first_visits(ever[ever["status"].isin(SEEN)])
-    asked = rows_asked(clinic, question, "visits", _COLUMNS)
-    seen = asked[asked["status"].isin(SEEN) & (asked["day"] <= pd.Timestamp(clinic.today()))]
+def _of(visits: Fact, narrow: Narrow, question: Question, today: date) -> Returns:
+    firsts = _firsts.get(visits, lambda: returns.first_visits(_seen(visits.frame(columns=_COLUMNS))))
+    seen = _seen(visits.frame(narrow, _COLUMNS))
+    seen = seen[seen["day"] <= pd.Timestamp(today)]
     grain = question.grain if question.grain in (Grain.MONTH, Grain.QUARTER, Grain.YEAR) else Grain.MONTH
-    if seen.empty:
-        none = pd.DataFrame({"period": [], "new": [], "returning": []})
-        return Returns(grain=grain, periods=none, cohorts=none[["period"]])
+    by_period = returns.by_period(seen, firsts, grain)
+    ends = (question.end_on, question.chosen_to, question.as_of, today)
     return Returns(
         grain=grain,
-        periods=returns.new_and_returning(seen, firsts, grain),
-        cohorts=returns.cohorts(seen, firsts, grain),
+        periods=returns.new_and_returning(by_period, grain),
+        cohorts=returns.cohorts(by_period, grain, min(end for end in ends if end is not None)),
     )
+
+
+def _seen(visits: pd.DataFrame) -> pd.DataFrame:
+    """The visits that were seen: `patient` (the code of the id), `day`."""
+    patients = pd.Series(visits["patient_id"].cat.codes, name="patient")
+    return pd.DataFrame({"patient": patients, "day": visits["day"]})[visits["status"].isin(SEEN)]
+
+
+def _lapsed(visits: Fact, months: int, today: date) -> pd.DataFrame:
+    """Everybody who has lapsed, the latest to lapse first: `patient_id`, `last`, `visits`."""
+    every, now = visits.frame(columns=_COLUMNS), pd.Timestamp(today)
+    patients = every["patient_id"].cat.codes.to_numpy()
+    days = every["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    seen, size = every["status"].isin(SEEN).to_numpy(), int(patients.max(initial=-1)) + 1
+    last = np.full(size, _NEVER)
+    np.maximum.at(last, patients[seen], days[seen])
+    ahead = np.zeros(size, bool)
+    ahead[patients[(every["status"].isin(OPEN) & (every["day"] >= now)).to_numpy()]] = True
+    long_ago = ordinal((now - pd.DateOffset(months=months)).date())
+    found = np.flatnonzero((last > _NEVER) & (last < long_ago) & ~ahead)
+    gone = pd.DataFrame(
+        {
+            "patient_id": every["patient_id"].cat.categories.to_numpy(dtype=object)[found],
+            "last": last[found].astype("datetime64[D]").astype("datetime64[s]"),
+            "visits": np.bincount(patients[seen], minlength=size)[found],
+        }
+    )
+    return gone.sort_values("last", ascending=False, kind="stable", ignore_index=True)

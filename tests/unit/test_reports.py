@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinic_core import reports
-from clinic_core.reports import balances, export, measures
+from clinic_core.domain.schedules import Absence, Schedule, parse_openings
+from clinic_core.reports import balances, export, hours, lead_time, measures, returns
 from clinic_core.reports.periods import Grain, Span, days_of, every_period, grain_for, period_of
+from tests import make
 
 
 def frame(**columns: list) -> pd.DataFrame:
@@ -213,6 +216,140 @@ def test_nothing_gives_empty_typed_tables():
 def test_shares_of_nothing_are_not_known():
     """Not an error, not 0."""
     assert measures.share(pd.Series([0]), pd.Series([0])).isna().all()
+
+
+def came(*visits: tuple[int, str]) -> pd.DataFrame:
+    """Visits that were seen: the patient's code and the day."""
+    return frame(patient=[patient for patient, _ in visits], day=[day for _, day in visits])
+
+
+EVER = came((1, "2026-01-05"), (2, "2026-01-20"), (1, "2026-04-02"), (3, "2026-03-31"), (2, "2026-04-08"))
+
+
+def test_new_patients_are_those_whose_first_visit_lies_in_the_period():
+    """Twice in one month is one patient; April has none that is new, May nobody at all."""
+    seen = returns.by_period(pd.concat([EVER, EVER]), returns.first_visits(EVER), Grain.MONTH)
+
+    table = returns.new_and_returning(seen, Grain.MONTH)
+
+    assert table["period"].dt.month.tolist() == [1, 3, 4]
+    assert table[["new", "returning"]].values.tolist() == [[2, 0], [1, 0], [0, 2]]
+
+
+def test_cohorts_count_periods_in_which_nobody_came():
+    """From January to April are three months, though in February there was nobody; May has not begun."""
+    seen = returns.by_period(EVER, returns.first_visits(EVER), Grain.MONTH)
+
+    table = returns.cohorts(seen, Grain.MONTH, date(2026, 4, 30))
+
+    assert table["period"].dt.month.tolist() == [1, 3]
+    assert table["patients"].tolist() == [2, 1]
+    assert table[[0, 1, 2, 3]].fillna(-1).values.tolist() == [[1, 0, 0, 1], [1, 0, -1, -1]]
+
+
+def test_cohorts_are_of_the_days_and_visits_that_are_asked_for():
+    """Who came first before them, or first to somebody else, is in no cohort: no share is above 1, and none fails."""
+    firsts = returns.first_visits(EVER)
+    april = EVER[EVER["day"] >= "2026-04-01"]
+    theirs = came((1, "2026-01-05"), (2, "2026-04-08"), (3, "2026-04-09"))
+
+    none = returns.cohorts(returns.by_period(april, firsts, Grain.MONTH), Grain.MONTH, date(2026, 4, 30))
+    table = returns.cohorts(returns.by_period(theirs, firsts, Grain.MONTH), Grain.MONTH, date(2026, 4, 30))
+
+    assert none.columns.tolist() == ["period", "patients"]
+    assert none.empty
+    assert table.iloc[:, 1:].values.tolist() == [[1, 1, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("grain", "later"), [(Grain.DAY, 87), (Grain.WEEK, 12), (Grain.MONTH, 3), (Grain.QUARTER, 1), (Grain.YEAR, 0)]
+)
+def test_cohorts_of_every_step(grain, later):
+    """The first of January's two came again on 2 April."""
+    firsts = returns.first_visits(EVER)
+    table = returns.cohorts(returns.by_period(EVER[:3], firsts, grain), grain, date(2026, 4, 2))
+    shares = table.iloc[0]
+    assert shares[later] == (1 if later == 0 or grain in (Grain.DAY, Grain.WEEK) else 0.5)
+    assert max(column for column in table.columns[2:] if pd.notna(shares[column])) == later
+
+
+def test_nobody_was_ever_seen():
+    """A clinic's first day."""
+    nobody = returns.by_period(came(), returns.first_visits(came()), Grain.MONTH)
+    assert returns.new_and_returning(nobody, Grain.MONTH).empty
+    assert returns.cohorts(nobody, Grain.MONTH, TODAY).empty
+
+
+def test_visits_by_how_far_ahead_they_were_booked():
+    """Booked after the visit is on the same day; a cancellation a day ahead is not late."""
+    visits = frame(
+        lead_days=[-3, 0, 2, 30, 31, 31],
+        status=["fulfilled", "noshow", "fulfilled", "cancelled", "cancelled", "booked"],
+        notice_hours=[None, None, None, 24.0, 23.5, None],
+    )
+    table = lead_time.table(visits.astype({"status": "category"})).set_index("ahead")
+
+    figures = table[["seen", "missed", "cancelled", "late"]]
+    assert figures[figures.any(axis=1)].T.to_dict("list") == {
+        "same day": [1, 1, 0, 0],
+        "1–2 days": [1, 0, 0, 0],
+        "15–30 days": [0, 0, 1, 0],
+        "longer": [0, 0, 1, 1],
+    }
+    assert table["rate"].dropna().to_dict() == {"same day": 0.5, "1–2 days": 0.0}
+
+
+NEXT_MONDAY = make.MONDAY + timedelta(days=7)
+
+
+def seen_by_dr_a(*visits: tuple[date, int, str]) -> pd.DataFrame:
+    """Visits of Dr A at nine, by day, minutes and what became of them."""
+    days, minutes, statuses = zip(*visits, strict=True) if visits else ((), (), ())
+    return frame(
+        practitioner_id=[make.DR_A] * len(days), day=list(days), hour=[9] * len(days), minutes=minutes, status=statuses
+    )
+
+
+def mornings(*absences: Absence) -> Schedule:
+    """Dr A works on Mondays from nine to ten."""
+    return Schedule(id=make.DR_A, weekly=(parse_openings("09:00-10:00"), *((),) * 6), absences=absences)
+
+
+def test_an_idle_morning_does_not_make_up_for_an_overbooked_one():
+    """Two Mondays of an hour: one with two hours of visits, one with ten minutes missed."""
+    visits = seen_by_dr_a(
+        (make.MONDAY, 90, "fulfilled"),
+        (make.MONDAY, 30, "booked"),
+        (NEXT_MONDAY, 10, "noshow"),
+        (NEXT_MONDAY, 60, "cancelled"),
+    )
+    (row,) = hours.table(visits, [mornings()], make.MONDAY, NEXT_MONDAY).to_dict("records")
+
+    assert row == {
+        "practitioner_id": make.DR_A,
+        "weekday": 0,
+        "hour": 9,
+        "offered": 120,
+        "used": 120,
+        "missed": 10,
+        "idle": 50,
+        "over": 60,
+    }
+
+
+def test_hours_are_offered_while_somebody_is_there():
+    """Not on an absence, and not after the last day of who left; visits then are beyond what was offered."""
+    visits = seen_by_dr_a((make.MONDAY, 15, "fulfilled"), (NEXT_MONDAY, 20, "fulfilled"))
+    away = mornings(Absence(start_on=make.MONDAY - timedelta(days=9), end_on=make.MONDAY))
+
+    def figures(schedule: Schedule, **given: Any) -> list[int]:
+        made = hours.table(visits, [schedule], make.MONDAY, NEXT_MONDAY, **given)
+        return made[["offered", "used", "idle", "over"]].sum().tolist()
+
+    assert figures(away) == [60, 35, 40, 15]
+    assert figures(mornings(), left={make.DR_A: make.TUESDAY}) == [60, 35, 45, 20]
+    assert figures(mornings(), left={make.DR_A: date.min}) == [0, 35, 0, 35]
+    assert hours.table(seen_by_dr_a(), [], make.MONDAY, NEXT_MONDAY).empty
 
 
 def read(data: bytes) -> list[list[str]]:
