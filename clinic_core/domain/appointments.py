@@ -66,6 +66,15 @@ _CANCEL_LABELS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Whose time a visit takes, in which room, and how much of it."""
+
+    practitioner_id: str
+    room_id: str | None = None
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppointmentEvent:
     """One change: what it became, when and by whom. `kind` is booked or imported (the first), moved or status."""
 
@@ -75,6 +84,7 @@ class AppointmentEvent:
     status: AppointmentStatus
     start: datetime
     note: str = ""
+    left: Claim | None = None  # moved: what it claimed before; None of a move that an earlier release wrote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +112,11 @@ class Appointment:
     def end(self) -> datetime:
         """The first instant after the visit."""
         return self.start + timedelta(minutes=self.minutes)
+
+    @property
+    def claim(self) -> Claim:
+        """What it claims now."""
+        return Claim(practitioner_id=self.practitioner_id, room_id=self.room_id, minutes=self.minutes)
 
     def since(self, status: AppointmentStatus) -> datetime | None:
         """When the appointment last became `status`; None if never."""

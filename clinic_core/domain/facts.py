@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Final, NamedTuple
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 from clinic_core.domain import clock
-from clinic_core.domain.appointments import Appointment, AppointmentEvent, AppointmentStatus
+from clinic_core.domain.appointments import Appointment, AppointmentEvent, AppointmentStatus, Claim
 from clinic_core.domain.billing import largest_remainders
 from clinic_core.domain.journal import Book, Entry, Event, Posting
 from clinic_core.domain.money import round_minor
@@ -113,6 +114,7 @@ class State(NamedTuple):
     day: date
     hour: int
     minute: int
+    claim: Claim | None = None  # None: the one that it has now
 
 
 class Owner(NamedTuple):
@@ -213,11 +215,7 @@ def visits(appointment: Appointment, zone: ZoneInfo) -> list[Visit]:
 
 def states(past: str) -> list[State]:
     """What `Visit.past` says, oldest first."""
-    found = (state.split() for state in past.split(";"))
-    return [
-        State(date.fromisoformat(on), status, date.fromisoformat(day), int(hour), int(minute))
-        for on, status, day, hour, minute in found
-    ]
+    return [_read(state.split(" ")) for state in past.split(";")]
 
 
 def waited_minutes(appointment: Appointment) -> float | None:
@@ -348,9 +346,12 @@ def _settlement(
 def _states(appointment: Appointment, zone: ZoneInfo) -> list[State]:
     """What the appointment was at the end of each day on which it changed; the last one is what it is now."""
     ends: dict[date, State] = {}
-    for event in appointment.events[:-1]:
+    claim = appointment.claim
+    for event, after in zip(appointment.events[-2::-1], appointment.events[:0:-1], strict=True):
+        claim = after.left or claim  # what it claimed from this event until the next
         on = clock.local_day(event.at, zone)
-        ends[on] = _state(on, event.status, event.start, zone)
+        state = _state(on, event.status, event.start, zone, None if claim == appointment.claim else claim)
+        ends.setdefault(on, state)
     now = _state(_settled_on(appointment, zone), appointment.status, appointment.start, zone)
     return [*(state for on, state in sorted(ends.items()) if on < now.on), now]
 
@@ -364,13 +365,29 @@ def _settled_on(appointment: Appointment, zone: ZoneInfo) -> date:
     return min(on, appointment.day) if last.kind == "imported" else on
 
 
-def _state(on: date, status: AppointmentStatus, start: datetime, zone: ZoneInfo) -> State:
+def _state(on: date, status: AppointmentStatus, start: datetime, zone: ZoneInfo, claim: Claim | None = None) -> State:
     local = start.astimezone(zone)
-    return State(on, status.value, local.date(), local.hour, local.minute)
+    return State(on, status.value, local.date(), local.hour, local.minute, claim)
 
 
 def _written(before: Sequence[State]) -> str:
-    return ";".join(f"{on} {status} {day} {hour} {minute}" for on, status, day, hour, minute in before)
+    """The states as one text; what was claimed only where it was another practitioner, room or length."""
+    return ";".join(
+        " ".join(map(str, state[:5])) + (f" {_claimed(state.claim)}" if state.claim else "") for state in before
+    )
+
+
+def _claimed(claim: Claim) -> str:
+    return f"{quote(claim.practitioner_id, safe='')} {quote(claim.room_id or '', safe='')} {claim.minutes}"
+
+
+def _read(words: Sequence[str]) -> State:
+    on, status, day, hour, minute, *claimed = words
+    claim = None
+    if claimed:
+        practitioner, room, minutes = claimed
+        claim = Claim(practitioner_id=unquote(practitioner), room_id=unquote(room) or None, minutes=int(minutes))
+    return State(date.fromisoformat(on), status, date.fromisoformat(day), int(hour), int(minute), claim)
 
 
 def _minutes(start: datetime, end: datetime) -> float:

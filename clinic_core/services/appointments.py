@@ -133,7 +133,14 @@ def move(
         free_times.require_not_past(clinic, after)
     if replace(after, room_id=before.room_id) != before:
         free_times.require_open(clinic, after)
-    event = AppointmentEvent(at=clinic.now(), by=actor.username, kind="moved", status=before.status, start=after.start)
+    event = AppointmentEvent(
+        at=clinic.now(),
+        by=actor.username,
+        kind="moved",
+        status=before.status,
+        start=after.start,
+        left=before.claim,
+    )
     return _change(clinic, actor, "appointment.move", before=before, after=after, event=event)
 
 

@@ -32,6 +32,10 @@ _COARSE: Final[Mapping[str, tuple[str, ...]]] = {
     VISITS: ("practitioner_id", "service_id", "location_id", "status"),
 }
 LEVELS: Final = {kind: (dims, (*dims, WEEKDAY)) for kind, dims in _COARSE.items()}  # of cells; coarse ones first
+_CHANGING: Final = (  # what was something else on an earlier day, perhaps
+    *("status", "day", "hour", "minute", "minutes", "practitioner_id", "location_id"),
+    *("lead_days", "waited_minutes", "notice_hours"),
+)
 _EXACT: Final = 2**53  # whole numbers up to here are the same as floats
 _SMALL: Final = 2**31 - 1
 _EPOCH: Final = date(1970, 1, 1)
@@ -136,7 +140,7 @@ def as_of(part: Part, on: int, vocabulary: Vocabulary) -> list[Part]:
     there = part.taken(part.columns["booked_on"] <= on)
     columns = {name: column for name, column in there.columns.items()}
     later = columns["settled_on"] > on
-    for name in ("status", "day", "hour", "minute", "waited_minutes", "notice_hours"):
+    for name in _CHANGING:
         columns[name] = columns[name].copy()
     columns["status"][later] = vocabulary["status"].of([AppointmentStatus.BOOKED.value])[0]
     columns["waited_minutes"][later] = columns["notice_hours"][later] = np.nan
@@ -154,6 +158,11 @@ def _put_back(columns: dict[str, Column], row: int, past: str, on: int, vocabula
     state = known[-1] if known else facts.states(past)[0]
     columns["status"][row] = vocabulary["status"].of([state.status])[0]
     columns["day"][row], columns["hour"][row], columns["minute"][row] = ordinal(state.day), state.hour, state.minute
+    columns["lead_days"][row] = columns["day"][row] - columns["booked_on"][row]
+    if state.claim:
+        columns["practitioner_id"][row] = vocabulary["practitioner_id"].of([state.claim.practitioner_id])[0]
+        columns["location_id"][row] = vocabulary["location_id"].of([state.claim.room_id or ""])[0]
+        columns["minutes"][row] = state.claim.minutes
 
 
 def newest_first(part: Part, most: int | None) -> Part:

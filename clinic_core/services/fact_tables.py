@@ -18,7 +18,7 @@ from clinic_core.domain.journal import Entry, entry_id
 
 Tables: TypeAlias = dict[str, pa.Table]
 
-SHAPE: Final = 3  # count up whenever a column changes: blocks of an older shape are made anew
+SHAPE: Final = 4  # count up whenever a column changes: blocks of an older shape are made anew
 CHARGES: Final = "charges"
 PAYMENTS: Final = "payments"
 VISITS: Final = "visits"
