@@ -21,7 +21,7 @@ _SHOWN = 200
 
 def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
     """Draw the board."""
-    found, waiting = oddities.of(clinic, actor, question), oddities.unbilled(clinic, actor)
+    found, waiting = oddities.of(clinic, actor, question), oddities.unbilled(clinic, actor, question)
     names = report_tables.names_of(clinic)
     st.caption("None of this is wrong by itself. Look at the rows and ask.")
     _part(clinic, names, "Finished visits that nobody billed by the next day", _waiting(waiting), "receipt_long")

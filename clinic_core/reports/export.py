@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 _DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -18,12 +19,31 @@ def to_csv(frame: pd.DataFrame) -> bytes:
 
     A text that a spreadsheet would take for a formula gets a ``'`` in front (OWASP, CSV injection), numbers do not.
     """
-    text = io.StringIO(newline="")
+    return joined([frame])
+
+
+def joined(frames: Iterable[pd.DataFrame]) -> bytes:
+    """The same of frames of the same columns, one after the other; only one of them is in memory at a time."""
+    made, text = io.BytesIO(), io.StringIO(newline="")
+    made.write(_BYTE_ORDER_MARK.encode())
     writer = csv.writer(text)
-    writer.writerow([safe(str(name)) for name in frame.columns])
-    columns = [_values(frame[name]) for name in frame.columns]
-    writer.writerows(zip(*columns, strict=True))
-    return (_BYTE_ORDER_MARK + text.getvalue()).encode()
+    for number, frame in enumerate(frames):
+        if not number:
+            writer.writerow([safe(str(name)) for name in frame.columns])
+        columns = [_values(frame[name]) for name in frame.columns]
+        writer.writerows(zip(*columns, strict=True))
+        made.write(text.getvalue().encode())
+        text.seek(0)
+        text.truncate()
+    return made.getvalue()
+
+
+def each(column: pd.Series, change: Callable[[Any], Any]) -> pd.Series:
+    """The column with every value changed; each different value is looked at once."""
+    places, values = pd.factorize(column, use_na_sentinel=False)
+    made = np.empty(len(values), object)
+    made[:] = [change(value) for value in values]
+    return pd.Series(made[places], index=column.index, dtype=object)
 
 
 def safe(text: str) -> str:
@@ -33,10 +53,10 @@ def safe(text: str) -> str:
 
 def _values(column: pd.Series) -> Iterable[Any]:
     if pd.api.types.is_datetime64_any_dtype(column):
-        return [value.date().isoformat() if pd.notna(value) else "" for value in column]
+        return each(column, lambda value: value.date().isoformat() if pd.notna(value) else "")
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return ["" if pd.isna(value) else value for value in column]
-    return [safe(str(value)) if pd.notna(value) else "" for value in column]
+        return [value if known else "" for value, known in zip(column, column.notna(), strict=True)]
+    return each(column, lambda value: safe(str(value)) if pd.notna(value) else "")
 
 
 def _is_number(text: str) -> bool:

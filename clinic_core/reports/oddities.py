@@ -41,13 +41,14 @@ def voids(charges: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
     """What was taken back, given back or given up, row by row.
 
     Args:
-        charges: `event`, `by`, `total_minor`, `document_id`, `label`, `patient_id`, `day`.
+        charges: `entry_id`, `event`, `by`, `total_minor`, `document_id`, `label`, `patient_id`, `day`.
         payments: the same with `amount_minor` and `written_off_minor`.
 
     Returns:
-        One row per invoice, day, kind and person: those columns and `amount_minor` (above zero), latest first.
+        One row per entry of the ledger and invoice: those columns and `amount_minor` (above zero), latest first. Two
+        refunds of one invoice on one day are two.
     """
-    keys = ["document_id", "label", "patient_id", "day", "event", "by"]
+    keys = ["entry_id", "document_id", "label", "patient_id", "day", "event", "by"]
     back = charges[charges["event"].isin(("cancel", "credit-note"))]
     billed = back.assign(amount_minor=-back["total_minor"])[[*keys, "amount_minor"]]
     given = payments[payments["event"].isin(("refund", "write-off", "deposit-refund"))]

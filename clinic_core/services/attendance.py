@@ -8,8 +8,9 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.reports import lead_time
+from clinic_core.reports.measures import VISITS
 from clinic_core.services.recent import Recent
-from clinic_core.services.reports import Question, visits_asked
+from clinic_core.services.reports import Question, facts_asked
 
 _made: Recent[pd.DataFrame] = Recent(64)
 
@@ -19,5 +20,5 @@ def by_lead_time(clinic: Clinic, actor: Actor, question: Question) -> pd.DataFra
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", "lead-time")
     columns = ["lead_days", "status", "notice_hours"]
-    visits, narrow = visits_asked(clinic, question)
+    visits, narrow = facts_asked(clinic, question, VISITS)
     return _made.get((visits, question), lambda: lead_time.table(visits.frame(narrow, columns)))

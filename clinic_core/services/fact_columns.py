@@ -7,7 +7,7 @@ sums and a count) where whole months are asked for, and rows only where days, ho
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
@@ -116,11 +116,21 @@ class Fact:
                 shown += len(found[-1][0])
         return self._frame(found, FRAMES[self.kind], plain=True), count, total if adds else count
 
-    def by_debt(self, column: str, narrow: Narrow, payers: int) -> Ints:
-        """The sum of a column per invoice and payer, by the invoice's code times `payers` and the payer's code."""
-        size = len(self.vocabulary["document_id"]) * payers
+    def by_month(self, narrow: Narrow) -> Iterator[pd.DataFrame]:
+        """All rows as `latest` gives them, a month at a time; one without rows when there are none at all."""
+        between = [part for part in reversed(self._between(narrow)) if self._has(part, narrow)]
+        if not between:
+            yield self._frame([], FRAMES[self.kind], plain=True)
+        for part in between:
+            mask = self._mask(part, narrow)
+            rows = part if mask is None else part.taken(mask)
+            yield self._frame([(newest_first(rows, None), None)], FRAMES[self.kind], plain=True)
+
+    def debts(self, column: str, narrow: Narrow, *, payers: int) -> tuple[Ints, Ints]:
+        """Which invoice and payer each row is about, as the invoice's code times `payers` and the payer's; a column."""
         stack = self._rows(*self._places(narrow), narrow)
-        return added_up(stack["document_id"].astype(np.int64) * payers + stack["payer_id"], stack[column], size)
+        whose = stack["payer_id"] if payers > 1 else 0
+        return stack["document_id"].astype(np.int64) * payers + whose, stack[column]
 
     def of_documents(self, wanted: Ints, narrow: Narrow, columns: Sequence[str]) -> pd.DataFrame:
         """The rows of some invoices, told by a mask over their codes."""
@@ -142,6 +152,10 @@ class Fact:
         for part in (*known, *changed):
             by_month.setdefault(part.month, []).append(part)
         return Fact(self.kind, [joined(parts) for parts in by_month.values()], self.vocabulary)
+
+    def _has(self, part: Part, narrow: Narrow) -> bool:
+        mask = self._mask(part, narrow)
+        return mask is None or bool(mask.any())
 
     def _between(self, narrow: Narrow | None) -> list[Part]:
         first, last = self._places(narrow or Narrow())
@@ -264,32 +278,36 @@ class Fact:
 
 def owed(charges: Fact, payments: Fact, narrow: Narrow) -> pd.DataFrame:
     """What is still owed for each invoice that is not even; see `reports.balances`."""
-    return balances.of(*_of_uneven(charges, payments, narrow, by_payer=False))
+    return balances.of(*_of_uneven(charges, payments, narrow, payers=1))
 
 
 def owed_by_payer(charges: Fact, payments: Fact, narrow: Narrow) -> pd.DataFrame:
     """The same of each invoice and who owes it, with `payer_id` as text ("": the patient)."""
-    billed, settled = _of_uneven(charges, payments, narrow, by_payer=True)
-    payers = [(frame, frame["payer_id"].astype("str")) for frame in (billed, settled)]
-    found = sorted({payer for _, column in payers for payer in column.unique()})
-    parts = [
-        balances.of(*(frame[column == payer] for frame, column in payers)).assign(payer_id=payer) for payer in found
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else balances.of(billed, settled).assign(payer_id="")
-
-
-def _of_uneven(charges: Fact, payments: Fact, narrow: Narrow, *, by_payer: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The charges and settlements of invoices that are not even, so that few are looked at one by one."""
     payers = len(charges.vocabulary["payer_id"])
-    due, settled = charges.by_debt("total_minor", narrow, payers), payments.by_debt("settled_minor", narrow, payers)
-    size = max(len(due), len(settled))
-    left = (np.pad(due, (0, size - len(due))) - np.pad(settled, (0, size - len(settled)))).reshape(-1, payers)
-    uneven = (left != 0).any(axis=1) if by_payer else left.sum(axis=1) != 0
+    return balances.of(*_of_uneven(charges, payments, narrow, payers=max(payers, 2)), by_payer=True)
+
+
+def _of_uneven(
+    charges: Fact, payments: Fact, narrow: Narrow, *, payers: int
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
+    """The charges and settlements of invoices that are not even, so that few are looked at one by one.
+
+    And when these were issued: an assignment to a payer is a later row, and the day of issue is in the rows of others.
+    """
+    due, total = charges.debts("total_minor", narrow, payers=payers)
+    paid, settled = payments.debts("settled_minor", narrow, payers=payers)
+    places, found = pd.factorize(np.concatenate([due, paid]))
+    left = added_up(places[: len(due)], total, len(found)) - added_up(places[len(due) :], settled, len(found))
+    uneven = np.zeros(len(charges.vocabulary["document_id"]), bool)
+    uneven[found[left != 0] // payers] = True
     uneven[0] = False  # deposits, which are for no invoice yet
-    columns = [*balances.INVOICE, *(["payer_id"] if by_payer else [])]
+    columns = [*balances.INVOICE, *(["payer_id"] if payers > 1 else [])]
+    of_all = replace(narrow, only=tuple(one for one in narrow.only if one[0] != "payer_id"))
+    dated = charges.of_documents(uneven, of_all, ["document_id", "day"])
     return (
         charges.of_documents(uneven, narrow, [*columns, "total_minor"]),
         payments.of_documents(uneven, narrow, [*columns, "settled_minor"]),
+        dated.groupby("document_id")["day"].min(),
     )
 
 

@@ -48,14 +48,23 @@ def fold(clinic: Clinic) -> int:
     """Bring the month blocks up to date and return how many documents were folded.
 
     The sidecar does it every few seconds, imports and the demo at their end. It needs no lock. What a crash left
-    behind in the ledger is finished first (`ledger.settle`), while the entries can still be told by their mark.
+    behind in the ledger is finished first (`ledger.settle`), while the entries can still be told by their mark. What
+    fails in one source does not keep the other from being folded.
     """
     for block_id in clinic.facts.of_older_shape(SHAPE):
         if block_id.partition(":")[0] in SOURCES:
             _rebuild(clinic, block_id)
         else:
             clinic.facts.forget(block_id)
-    return sum(_fold_source(clinic, name) for name in SOURCES)
+    folded, failed = 0, list[Exception]()
+    for name in SOURCES:
+        try:
+            folded += _fold_source(clinic, name)
+        except Exception as error:  # noqa: BLE001 - raised once the others had their turn
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return folded
 
 
 def rebuild(clinic: Clinic, progress: Callable[[int, int], object] = lambda done, total: None) -> int:

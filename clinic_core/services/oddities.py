@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -11,17 +11,19 @@ import pandas as pd
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
-from clinic_core.domain.appointments import AppointmentStatus
-from clinic_core.domain.billing import Invoice
+from clinic_core.domain.billing import Invoice, InvoiceStatus
 from clinic_core.reports import oddities
-from clinic_core.services import facts
+from clinic_core.reports.measures import CHARGES, PAYMENTS, SEEN, VISITS
+from clinic_core.services.fact_columns import Fact, Narrow
 from clinic_core.services.recent import Recent
-from clinic_core.services.reports import Question, rows_asked
+from clinic_core.services.reports import Question, facts_asked
 
 _UNBILLED_DAYS: Final = 1  # a draft may wait so long
-_LOOKS_BACK: Final = 31  # days in which visits without even a draft are looked for
-_WHO: Final = ["document_id", "label", "patient_id", "practitioner_id", "day", "event", "by"]
+MOST_VISITS: Final = 5_000  # of which invoices are looked for, the latest of those that are asked for
+_AT_ONCE: Final = 50
+_WHO: Final = ["entry_id", "document_id", "label", "patient_id", "practitioner_id", "day", "event", "by"]
 _found: Recent[Oddities] = Recent(16)
+_billed: Recent[set[str]] = Recent(2)  # visits that have an invoice, by the charges that there were
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -49,17 +51,20 @@ def of(clinic: Clinic, actor: Actor, question: Question) -> Oddities:
     """Discounts, payments and voids that stand out."""
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", "oddities")
-    return _found.get((facts.snapshot(clinic).serial, question), lambda: _of(clinic, question))
+    charges, payments = (facts_asked(clinic, question, kind) for kind in (CHARGES, PAYMENTS))
+    return _found.get((charges[0], payments[0], question), lambda: _of(charges, payments))
 
 
-def unbilled(clinic: Clinic, actor: Actor) -> list[Unbilled]:
-    """Finished visits that were not billed by the next day, oldest first."""
+def unbilled(clinic: Clinic, actor: Actor, question: Question) -> list[Unbilled]:
+    """Finished visits of the days that were not billed by the next day, oldest first; see `MOST_VISITS`."""
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", "unbilled")
+    visits, narrow = facts_asked(clinic, question, VISITS)
     until = clinic.today() - timedelta(days=_UNBILLED_DAYS)
-    drafts = [d for d in clinic.invoices.drafts() if d.visited_on is not None and d.visited_on <= until]
-    without = _without_draft(clinic)
-    numbers = clinic.patients.numbers([d.patient_id for d in drafts] + [str(row.patient_id) for row in without])
+    asked = replace(narrow, last=min(until, narrow.last or until))
+    drafts = [draft for draft in clinic.invoices.drafts() if _is_asked(draft, asked, question)]
+    without = _without_invoice(clinic, visits, asked)
+    numbers = clinic.patients.numbers([d.patient_id for d in drafts] + list(without["patient_id"]))
     waiting = [
         Unbilled(
             visit_id=draft.appointment_id or "",
@@ -72,39 +77,62 @@ def unbilled(clinic: Clinic, actor: Actor) -> list[Unbilled]:
     ]
     missing = [
         Unbilled(
-            visit_id=str(row.document_id),
-            patient=numbers.get(str(row.patient_id), ""),
-            practitioner_id=str(row.practitioner_id),
-            day=pd.Timestamp(row.day),
+            visit_id=row["document_id"],
+            patient=numbers.get(row["patient_id"], ""),
+            practitioner_id=row["practitioner_id"],
+            day=row["day"],
             draft=None,
         )
-        for row in without
+        for row in without.to_dict("records")
     ]
     return sorted([*waiting, *missing], key=lambda one: one.day)
 
 
-def _without_draft(clinic: Clinic) -> list[pd.Series]:
-    """Visits of the last month that were seen and have no invoice: whoever finished them died at the wrong moment."""
-    today = clinic.today()
-    question = Question(start_on=today - timedelta(days=_LOOKS_BACK), end_on=today - timedelta(days=_UNBILLED_DAYS))
-    visits = rows_asked(clinic, question, "visits", ["document_id", "patient_id", "practitioner_id", "day", "status"])
-    seen = visits[visits["status"] == AppointmentStatus.FULFILLED.value]
-    ids = [str(visit_id) for visit_id in seen["document_id"]]
-    billed: set[str] = set()
-    for first in range(0, len(ids), 50):
-        billed |= clinic.invoices.statuses_of_appointments(ids[first : first + 50]).keys()
-    return [row for _, row in seen.iterrows() if str(row["document_id"]) not in billed]
+def _is_asked(draft: Invoice, asked: Narrow, question: Question) -> bool:
+    """Whether a draft is of a visit on the days that are asked for, and of whom."""
+    day = draft.visited_on
+    if day is None or day < (asked.first or day) or day > (asked.last or day):
+        return False
+    return not question.practitioner_ids or draft.practitioner_id in question.practitioner_ids
 
 
-def _of(clinic: Clinic, question: Question) -> Oddities:
-    charges = rows_asked(
-        clinic, question, "charges", [*_WHO, "service_id", "gross_minor", "discount_minor", "total_minor"]
+def _without_invoice(clinic: Clinic, visits: Fact, asked: Narrow) -> pd.DataFrame:
+    """Finished visits that have no invoice but cancelled ones: whoever finished them died at the wrong moment."""
+    seen, _, _ = visits.latest(asked.with_only("status", SEEN), MOST_VISITS, "")
+    charges, _ = facts_asked(clinic, Question(), CHARGES)
+    billed = _billed.get(charges, set)  # what is issued stays so until a charge is taken back
+    drafted: set[str] = set()
+    ids = [visit_id for visit_id in seen["document_id"] if visit_id not in billed]
+    for some in (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)):
+        for visit_id, (_, status) in clinic.invoices.statuses_of_appointments(some).items():
+            if status is InvoiceStatus.DRAFT:
+                drafted.add(visit_id)
+            elif status is not InvoiceStatus.CANCELLED:
+                billed.add(visit_id)
+    return seen[~seen["document_id"].isin(billed | drafted)]
+
+
+def _of(charges: tuple[Fact, Narrow], payments: tuple[Fact, Narrow]) -> Oddities:
+    billed, asked = charges
+    taken = asked.with_only("event", ["cancel", "credit-note"])
+    issued = replace(asked.with_only("event", ["issue"]), moved="discount_minor")
+    money, wanted = payments
+    given = wanted.with_only("event", ["refund", "write-off", "deposit-refund"])
+    voids = oddities.voids(
+        billed.frame(taken, [*_WHO, "total_minor"]), money.frame(given, [*_WHO, "amount_minor", "written_off_minor"])
     )
-    payments = rows_asked(clinic, question, "payments", [*_WHO, "method", "amount_minor", "written_off_minor"])
-    taken = oddities.voids(charges, payments)
     return Oddities(
-        discounts=oddities.unusual_discounts(charges),
-        payments=oddities.equal_payments(payments),
-        voids=taken,
-        people=oddities.by_person(taken),
+        discounts=oddities.unusual_discounts(
+            billed.frame(issued, [*_WHO, "service_id", "gross_minor", "discount_minor", "total_minor"])
+        ),
+        payments=_equal_payments(money, wanted.with_only("event", ["payment"])),
+        voids=voids,
+        people=oddities.by_person(voids),
     )
+
+
+def _equal_payments(payments: Fact, wanted: Narrow) -> pd.DataFrame:
+    """Looks at all of them by a few columns, and takes the others of those few patients only."""
+    equal = oddities.equal_payments(payments.frame(wanted, ["event", "patient_id", "day", "method", "amount_minor"]))
+    theirs = wanted.with_only("patient_id", set(equal["patient_id"]))
+    return oddities.equal_payments(payments.frame(theirs, [*_WHO, "method", "amount_minor", "written_off_minor"]))

@@ -12,6 +12,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.domain.people import Patient
+from clinic_core.services import ledger
 from clinic_core.services.reports import Question, owed_on
 
 BASIS: Final = (
@@ -43,10 +44,13 @@ class Call:
 
 
 def of(clinic: Clinic, actor: Actor, question: Question) -> Receivables:
-    """What is owed at the end of the question's last day, today at the latest; selections narrow it."""
+    """What is owed at the end of the question's last day, the open business day at the latest; selections narrow it.
+
+    Once today is closed, what comes in counts on the day that is open: the same as in the figure "outstanding".
+    """
     access.require(actor, "receivable.read")
     clinic.audit.record_read(actor, "receivable.read", "receivables")
-    ends = (question.end_on, question.chosen_to, question.as_of, clinic.today())
+    ends = (question.end_on, question.chosen_to, question.as_of, ledger.open_day(clinic))
     day = min(end for end in ends if end is not None)
     items = owed_on(clinic, question, day)
     age = (pd.Timestamp(day) - items["day"]).dt.days.clip(lower=0)  # billed after today's close: dated tomorrow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,6 @@ import pandas as pd
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access, money
 from clinic_core.domain.access import Actor
-from clinic_core.domain.billing import PaymentMethod
 from clinic_core.reports import export, workbook
 from clinic_core.reports.measures import (
     HOUR,
@@ -29,9 +28,11 @@ from clinic_core.reports.measures import (
 )
 from clinic_core.reports.periods import PERIOD
 from clinic_core.services import reports
+from clinic_core.services.report_names import names_of
 from clinic_core.services.reports import Answer, Figure, Question
 
-_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+__all__ = ["MOST_ROWS", "Table", "as_csv", "as_xlsx", "label_of", "names_of", "table"]
+
 _HEADS: Final = {
     PERIOD: "Period from",
     PRACTITIONER: "Practitioner",
@@ -43,6 +44,8 @@ _HEADS: Final = {
     HOUR: "Hour",
     RATE: "Rate of tax",
 }
+MOST_ROWS: Final = 50_000  # of a sheet in a workbook
+_CUT: Final = "The latest {shown:,} of {count:,} rows. The CSV of the rows behind the figure has all of them."
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -81,29 +84,18 @@ def as_csv(clinic: Clinic, actor: Actor, question: Question, name: str) -> bytes
 def as_xlsx(clinic: Clinic, actor: Actor, question: Question, name: str, asked: Sequence[str] = ()) -> bytes:
     """A report's figures as a workbook: the figures, the rows behind each kind of them, and what they count."""
     made = table(clinic, actor, question, name)
-    sheets = [workbook.Sheet("Figures", made.frame)]
-    for measure in _one_of_each(made.measures):
-        found = reports.rows(clinic, actor, question, Figure(name, measure.column))
-        sheets.append(workbook.Sheet(f"Rows of {measure.label}", reports.for_export(clinic, found.frame)))
+    shares = frozenset(measure.label for measure in made.measures if measure.unit is Unit.SHARE)
+    sheets = [workbook.Sheet("Figures", made.frame, shares)]
     about = [("Report", made.title), ("Counts", made.basis), ("Only", " · ".join(asked) or "everything")]
+    for measure in _one_of_each(made.measures):
+        found = reports.rows(clinic, actor, question, Figure(name, measure.column), most=MOST_ROWS)
+        sheet = f"Rows of {measure.label}"
+        sheets.append(workbook.Sheet(sheet, reports.for_export(clinic, found.frame)))
+        if len(found.frame) < found.count:
+            about.append((sheet, _CUT.format(shown=len(found.frame), count=found.count)))
     about += [("As of", str(question.as_of or "now")), ("Made at", f"{clinic.local(made.made_at):%Y-%m-%d %H:%M}")]
     sheets.append(workbook.Sheet("About", pd.DataFrame(about, columns=["What", "Says"])))
     return workbook.to_xlsx(sheets, decimals=money.exponent(made.currency))
-
-
-def names_of(clinic: Clinic, key: str) -> Mapping[Any, str]:
-    """What the values of a key column are called; nothing for other columns."""
-    directory = clinic.directory()
-    known: Mapping[str, Callable[[], Mapping[Any, str]]] = {
-        PRACTITIONER: lambda: {**{p.id: p.name for p in directory.practitioners.values()}, "": "Deposits"},
-        SERVICE: lambda: {s.id: s.name for s in directory.services.values()},
-        METHOD: lambda: {method.value: method.label for method in PaymentMethod},
-        PAYER: lambda: {"": "Patient", **{p.id: p.name for p in directory.payers.values()}},
-        LOCATION: lambda: {"": "No room", **{room.id: room.name for room in directory.organization.rooms}},
-        WEEKDAY: lambda: dict(enumerate(_WEEKDAYS)),
-        HOUR: lambda: {hour: f"{hour:02d}:00" for hour in range(24)},
-    }
-    return known[key]() if key in known else {}
 
 
 def label_of(key: str, value: Any, names: Mapping[Any, str]) -> Any:

@@ -5,7 +5,7 @@ Figures are cached by what they were made of, never by who asked: asking access 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -42,6 +42,7 @@ from clinic_core.reports.periods import PERIOD, Grain, every_period, last_day, p
 from clinic_core.services.fact_columns import STATE, Fact, Narrow, owed, owed_by_payer
 from clinic_core.services.facts import Snapshot, snapshot
 from clinic_core.services.recent import Recent
+from clinic_core.services.report_names import names_of
 
 __all__ = [
     "Answer",
@@ -56,15 +57,14 @@ __all__ = [
     "answer",
     "dashboard",
     "export_rows",
+    "facts_asked",
     "owed_on",
-    "rows_asked",
     "for_export",
     "rows",
     "selected",
     "shifted",
     "titles",
     "view",
-    "visits_asked",
 ]
 
 SUMMARY: Final = "summary"
@@ -242,25 +242,17 @@ def rows(clinic: Clinic, actor: Actor, question: Question, figure: Figure, *, mo
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", figure.report)
     asked = _Asked(clinic, question)
-    return asked.rows_of(figure) if most is None else asked.rows(figure, most)
+    return asked.rows(figure, most) if most is not None and most <= _SHOWN else asked.rows_of(figure, most)
 
 
-def rows_asked(clinic: Clinic, question: Question, kind: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Some columns of the rows of ``charges``, ``payments`` or ``visits`` that a question asks for.
+def facts_asked(clinic: Clinic, question: Question, kind: str) -> tuple[Fact, Narrow]:
+    """All facts of ``charges``, ``payments`` or ``visits`` as they stand, and which of them a question asks for.
 
-    For services that have asked access already. Selections that these facts do not know are left aside.
+    Visits are those as of the question's day. For services that have asked access. The facts are the same object as
+    long as none of them changes: they can be a key. Selections that these facts do not know are left aside.
     """
     asked = _Asked(clinic, question)
-    return asked.rows_asked(kind, columns)
-
-
-def visits_asked(clinic: Clinic, question: Question) -> tuple[Fact, Narrow]:
-    """All visits as they stand, or stood at the end of the question's day, and which of them it asks for.
-
-    For services that have asked access. The facts are the same object as long as no visit changes: they can be a key.
-    """
-    asked = _Asked(clinic, question)
-    return asked.fact(VISITS), asked.narrow(VISITS)
+    return asked.fact(kind), asked.narrow(kind)
 
 
 def owed_on(clinic: Clinic, question: Question, day: date) -> pd.DataFrame:
@@ -283,10 +275,18 @@ def owed_on(clinic: Clinic, question: Question, day: date) -> pd.DataFrame:
 def export_rows(clinic: Clinic, actor: Actor, question: Question, figure: Figure) -> bytes:
     """All rows behind one figure as CSV, amounts in the clinic's currency. Every export is audited."""
     access.require(actor, "report.export")
-    found = _Asked(clinic, question).rows_of(figure)
+    count = 0
+
+    def parts() -> Iterator[pd.DataFrame]:
+        nonlocal count
+        for part in _Asked(clinic, question).parts_of(figure):
+            count += len(part)
+            yield for_export(clinic, part)
+
+    made = export.joined(parts())
     record_id = f"{figure.report}.{figure.column}"
-    clinic.audit.record(actor, "report.export", record_id, rows=str(found.count), days=_days(question))
-    return export.to_csv(for_export(clinic, found.frame))
+    clinic.audit.record(actor, "report.export", record_id, rows=str(count), days=_days(question))
+    return made
 
 
 class _Asked:
@@ -295,6 +295,7 @@ class _Asked:
     def __init__(self, clinic: Clinic, question: Question, facts: Snapshot | None = None) -> None:
         self._clinic, self._question = clinic, question
         self._snapshot = facts or snapshot(clinic)
+        self._numbers: dict[str, str] = {}  # patient id -> number
 
     def answer(self, name: str) -> Answer:
         """A report's figures, the ones computed last when nothing has changed."""
@@ -308,22 +309,19 @@ class _Asked:
 
     def rows_of(self, figure: Figure, most: int | None = None) -> Rows:
         """The rows behind a figure, found now."""
-        measure = _measure(figure, self._question)
-        if measure is None:
-            raise NotFound("This report has no such figure. Choose another one.")
-        report = _report(figure.report)
-        if measure.facts == BALANCES:
-            narrow = self._chosen(self.narrow(BALANCES), report.KEY, figure.value)
+        measure, fact, narrow = self._behind(figure)
+        if fact is None:
             found = owed(self.fact(CHARGES), self.fact(PAYMENTS), narrow)
             shown, count, total = found.head(len(found) if most is None else most), len(found), found["due_minor"].sum()
         else:
-            narrow = self._behind(measure, report.KEY, figure.value)
-            shown, count, total = self.fact(_kind(measure.facts)).latest(narrow, most, measure.adds)
-        return Rows(measure=measure, frame=_with_patients(self._clinic, shown), count=count, total=int(total))
+            shown, count, total = fact.latest(narrow, most, measure.adds)
+        return Rows(measure=measure, frame=self._with_patients(shown), count=count, total=int(total))
 
-    def rows_asked(self, kind: str, columns: Sequence[str]) -> pd.DataFrame:
-        """Some columns of the rows of one kind of facts."""
-        return self.fact(kind).frame(self.narrow(kind), columns)
+    def parts_of(self, figure: Figure) -> Iterator[pd.DataFrame]:
+        """All rows behind a figure, the latest first, in parts of which one is in memory at a time."""
+        _, fact, narrow = self._behind(figure)
+        found = fact.by_month(narrow) if fact is not None else [owed(self.fact(CHARGES), self.fact(PAYMENTS), narrow)]
+        return map(self._with_patients, found)
 
     def owed(self) -> pd.DataFrame:
         """What each invoice is owed, by whom."""
@@ -383,14 +381,27 @@ class _Asked:
             only=tuple((key, values) for key, values in only if values and key not in known),
         )
 
-    def _behind(self, measure: Measure, key: str, value: Any) -> Narrow:
-        """The rows that a measure is made of, in the row of a report that has this value."""
-        narrow = self._chosen(self.narrow(measure.facts), key, value)
+    def _behind(self, figure: Figure) -> tuple[Measure, Fact | None, Narrow]:
+        """The measure of a figure and the facts that it is made of, None for balances; which of them."""
+        measure = _measure(figure, self._question)
+        if measure is None:
+            raise NotFound("This report has no such figure. Choose another one.")
+        narrow = self._chosen(self.narrow(measure.facts), _report(figure.report).KEY, figure.value)
+        if measure.facts == BALANCES:
+            return measure, None, narrow
         kind = _kind(measure.facts)
         if measure.statuses:
             narrow = narrow.with_only(STATE[kind], measure.statuses)
         moved = measure.adds if kind == PAYMENTS else ""  # what moved no money is no part of what came in
-        return replace(narrow, known=measure.known, moved=moved)
+        return measure, self.fact(kind), replace(narrow, known=measure.known, moved=moved)
+
+    def _with_patients(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The patients' numbers in place of their ids; each is looked up once."""
+        unknown = set(frame["patient_id"].unique()) - self._numbers.keys()
+        self._numbers |= dict.fromkeys(unknown, "") | self._clinic.patients.numbers(unknown)
+        numbered = frame.drop(columns=["patient_id"])
+        numbered.insert(0, "patient", [self._numbers[patient_id] for patient_id in frame["patient_id"]])
+        return numbered.reset_index(drop=True)
 
     def _chosen(self, narrow: Narrow, key: str, value: Any) -> Narrow:
         if not key or value is None:
@@ -471,26 +482,16 @@ def _every_period(frame: pd.DataFrame, grain: Grain, measures: tuple[Measure, ..
     return spread.rename_axis(PERIOD).reset_index()
 
 
-def _with_patients(clinic: Clinic, frame: pd.DataFrame) -> pd.DataFrame:
-    numbers = clinic.patients.numbers(frame["patient_id"].unique())
-    numbered = frame.drop(columns=["patient_id"])
-    numbered.insert(0, "patient", [numbers.get(patient_id, "") for patient_id in frame["patient_id"]])
-    return numbered.reset_index(drop=True)
-
-
 def for_export(clinic: Clinic, frame: pd.DataFrame) -> pd.DataFrame:
-    """Names of practitioners and services instead of ids, amounts in the clinic's currency instead of minor units."""
-    directory, currency = clinic.directory(), clinic.organization().currency
-    names: Mapping[str, Mapping[str, str]] = {
-        "practitioner_id": {p.id: p.name for p in directory.practitioners.values()},
-        "service_id": {s.id: s.name for s in directory.services.values()},
-    }
+    """Names instead of ids, amounts in the clinic's currency instead of minor units."""
+    currency = clinic.organization().currency
     table = frame.drop(columns=["document_id", "entry_id"], errors="ignore")
     for column in table.columns:
-        if column in names:
-            table[column] = [names[column].get(known, known) for known in table[column]]
+        if column in (PRACTITIONER, SERVICE, PAYER, LOCATION):
+            names = names_of(clinic, column)
+            table[column] = export.each(table[column], lambda known, names=names: names.get(known, known))  # type: ignore[misc]
         elif column.endswith("_minor"):
-            table[column] = pd.Series([_major(amount, currency) for amount in table[column]], dtype=object)
+            table[column] = export.each(table[column], lambda amount: _major(amount, currency))
     return table.rename(columns=lambda column: _heading(column, currency))
 
 

@@ -14,13 +14,13 @@ from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.domain.people import Patient
 from clinic_core.reports import returns
-from clinic_core.reports.returns import Ints
-from clinic_core.reports.measures import OPEN, SEEN
+from clinic_core.reports.measures import OPEN, SEEN, VISITS
 from clinic_core.reports.periods import Grain
+from clinic_core.reports.returns import Ints
 from clinic_core.services.fact_columns import Fact, Narrow
 from clinic_core.services.fact_parts import ordinal
 from clinic_core.services.recent import Recent
-from clinic_core.services.reports import Question, visits_asked
+from clinic_core.services.reports import Question, facts_asked
 
 BASIS: Final = (
     "Patients who were seen, by the day of the visit. New: their first visit ever lies in the period. Cohort: of those "
@@ -57,7 +57,7 @@ def of(clinic: Clinic, actor: Actor, question: Question) -> Returns:
     """New and returning patients of the days that are asked for; first visits are looked for in all days."""
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", "patients")
-    (visits, narrow), today = visits_asked(clinic, question), clinic.today()
+    (visits, narrow), today = facts_asked(clinic, question, VISITS), clinic.today()
     return _made.get((visits, question, today), lambda: _of(visits, narrow, question, today))
 
 
@@ -68,15 +68,12 @@ def lapsed(clinic: Clinic, actor: Actor, *, months: int, most: int = _MOST) -> t
     """
     access.require(actor, "recall.read")
     clinic.audit.record_read(actor, "recall.read", f"lapsed-{months}")
-    (visits, _), today = visits_asked(clinic, Question()), clinic.today()
+    (visits, _), today = facts_asked(clinic, Question(), VISITS), clinic.today()
     gone = _gone.get((visits, months, today), lambda: _lapsed(visits, months, today))
     chosen = gone.head(most)
     people = clinic.patients.for_list(chosen["patient_id"])
-    found = [
-        Lapsed(patient=people[row.patient_id], last_on=row.last.date(), visits=int(row.visits))
-        for row in chosen.itertuples(index=False)
-        if row.patient_id in people
-    ]
+    lines = zip(chosen["patient_id"], chosen["last"].dt.date, chosen["visits"], strict=True)
+    found = [Lapsed(patient=people[who], last_on=day, visits=int(n)) for who, day, n in lines if who in people]
     return found, len(gone)
 
 

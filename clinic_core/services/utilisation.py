@@ -13,17 +13,17 @@ from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.domain.schedules import Schedule
 from clinic_core.reports import hours
-from clinic_core.reports.measures import CANCELLED
+from clinic_core.reports.measures import CANCELLED, VISITS
 from clinic_core.services.fact_columns import Fact, Narrow
 from clinic_core.services.recent import Recent
-from clinic_core.services.reports import Question, visits_asked
+from clinic_core.services.reports import Question, facts_asked
 
 BASIS: Final = (
     "Minutes of visits, in the hour in which they start, by the day of the visit. Offered: the practitioners' hours as "
     "they are set now, without their absences. Used: visits that were seen or are still to come. Missed: the patient "
-    "did not come. Idle: offered, and neither used nor missed. Over: visits beyond the hours that were offered on their "
-    "day. Cancelled visits and those without a time do not count. Only days up to today. Who sees patients no longer "
-    "offered hours up to their last visit."
+    "did not come. Idle: offered, and neither used nor missed. Over: visits beyond the hours that were offered on "
+    "their day. Cancelled visits and those without a time do not count. Only days up to today. Who sees patients "
+    "no longer offered hours up to their last visit."
 )
 _NARROWER: Final = (
     "Not shown: Offered, Idle, Beyond the hours, Used of offered. Hours are offered by practitioner, not by service or "
@@ -50,7 +50,7 @@ def of(clinic: Clinic, actor: Actor, question: Question) -> Utilisation:
     """How the hours of the days and practitioners that are asked for were used."""
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", "utilisation")
-    visits, narrow = visits_asked(clinic, question)
+    visits, narrow = facts_asked(clinic, question, VISITS)
     directory, today = clinic.directory(), clinic.today()
     known = tuple(directory.schedules.values()), tuple(directory.practitioners.values())
     return _made.get((visits, question, today, known), lambda: _of(directory, question, visits, narrow, today))

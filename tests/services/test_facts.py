@@ -134,6 +134,17 @@ def test_a_payment_after_folding_is_in_the_frames_at_once(clinic):
     assert collected(clinic) == 12_300
 
 
+def test_what_fails_in_the_ledger_does_not_keep_visits_from_being_folded(clinic, monkeypatch):
+    """It is raised once they had their turn."""
+    issued(clinic)
+    booked(clinic)
+    monkeypatch.setattr(facts.ledger, "settle", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        facts.fold(clinic)
+    assert clinic.facts.appointments.unfolded() == ()
+    assert len(clinic.facts.journal.unfolded()) == 1
+
+
 def test_a_month_with_many_changes_is_read_whole(clinic, monkeypatch):
     """It comes to the same."""
     booked(clinic)

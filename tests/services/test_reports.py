@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -20,12 +21,22 @@ from clinic_core.domain.access import SYSTEM, Actor, Role
 from clinic_core.domain.appointments import Appointment, AppointmentEvent, AppointmentStatus
 from clinic_core.domain.billing import Invoice, InvoiceStatus, PaymentMethod
 from clinic_core.domain.ids import new_id
-from clinic_core.domain.journal import Book, Entry
+from clinic_core.domain.journal import Book, Entry, Event
 from clinic_core.domain.organization import TaxRounding, TaxRule
+from clinic_core.domain.payers import Payer
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import ClinicError, Forbidden, NotFound
 from clinic_core.reports.periods import Grain
-from clinic_core.services import fact_columns, facts, reports
+from clinic_core.services import (
+    appointments,
+    fact_columns,
+    facts,
+    oddities,
+    receivables,
+    report_files,
+    reports,
+    utilisation,
+)
 from clinic_core.services.recent import Recent
 from clinic_core.services.reports import SUMMARY, Figure, Question, Rows
 from tests import make
@@ -528,6 +539,176 @@ def test_csv_has_all_rows_in_the_clinics_currency(world, manager):
     assert found["Patient"] == "P-000001"
     assert found["Service"] == "'=cmd|' /C calc'!A0"
     assert found["Day"] == "2026-03-02"
+
+
+def test_csv_names_payers_and_rooms_and_has_every_month(world, manager):
+    """No ids, as on the screen; the rows of both months under one head, the latest first."""
+    world.clinic.payers.add(Payer(id="insurer", name="Good Health"))
+    world.clinic.forget_directory()
+    shared = {"payer_id": "insurer", "payer_share_minor": 29_559, "payer_due_minor": 29_559}
+    sold(world, location_id=make.ROOM, **shared)
+    paid(world, sold(world, number=2), 100, date(2026, 4, 7))
+
+    def read(column: str) -> list[dict[str, str]]:
+        data = reports.export_rows(world.clinic, manager, Question(), Figure(SUMMARY, column))
+        return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+    told = {(row["Payer"], row["Location"]) for row in read("billed_minor")}
+    assert told == {("Good Health", "Room 1"), ("Patient", "No room")}
+    assert [row["Due (INR)"] for row in read("outstanding_minor")] == ["294.59", "295.59"]
+    world.clinic.appointments.add_many(
+        make.appointment(untimed=True, day=day) for day in (make.MONDAY, date(2026, 4, 7))
+    )
+    answer = reports.export_rows(world.clinic, manager, Question(), Figure("attendance", "open")).decode("utf-8-sig")
+    assert [line.split(",")[4] for line in answer.splitlines()] == ["Day", "2026-04-07", "2026-03-02"]
+
+
+def test_a_workbook_has_the_latest_rows_and_says_so(world, manager, monkeypatch):
+    """Ten years of rows would take all memory."""
+    monkeypatch.setattr(report_files, "MOST_ROWS", 1)
+    sold(world)
+    sold(world, number=2)
+
+    book = zipfile.ZipFile(io.BytesIO(report_files.as_xlsx(world.clinic, manager, Question(), "revenue_by_service")))
+
+    told = [book.read(f"xl/worksheets/sheet{number}.xml").decode() for number in (2, 3)]
+    assert told[0].count("INV-2026-") == 1
+    assert "The latest 1 of 2 rows" in told[1]
+
+
+def test_a_debt_is_as_old_as_its_invoice_whoever_owes_it_now(world, manager, clock):
+    """A part given to the payer on Tuesday is owed since Monday, whether the payer's debts are asked for or all."""
+    shared = {"payer_id": "insurer", "payer_share_minor": 0, "payer_due_minor": 0}
+    invoice = sold(world, **shared)
+    posted(world.clinic, settling.assign(invoice, stamp(make.TUESDAY), amount_minor=9_000, to_payer=True))
+    clock.set("09:00", make.SUNDAY)
+
+    for payers, due in (([], [9_000, 20_559]), (["insurer"], [9_000])):
+        asked = Question(payer_ids=frozenset(payers))
+        items = receivables.of(world.clinic, manager, asked).items
+        assert sorted(items["due_minor"]) == due
+        assert set(items["age"]) == {6}
+        rows = reports.rows(world.clinic, manager, asked, Figure(SUMMARY, "outstanding_minor")).frame
+        assert [day.date() for day in rows["day"]] == [make.MONDAY]
+
+
+def test_what_is_owed_after_closing_the_day_is_the_same_on_both_boards(world, manager, monkeypatch):
+    """A payment after the close counts on the day that is open, and is off what is owed everywhere."""
+    paid(world, sold(world), 10_000, make.TUESDAY)
+    world.clinic.journal.add(
+        Entry(
+            key="c",
+            event=Event.DAY_CLOSE,
+            day=make.MONDAY,
+            at=make.NOW,
+            by="x",
+            slots=(journal.close_slot(make.MONDAY),),
+        )
+    )
+    month = Question(start_on=date(2026, 3, 1), end_on=date(2026, 3, 31))
+
+    found = receivables.of(world.clinic, manager, month)
+
+    summary = reports.answer(world.clinic, manager, month, SUMMARY).frame.iloc[0]
+    assert (found.day, found.total_minor) == (make.TUESDAY, 19_559)
+    assert summary["outstanding_minor"] == 19_559
+
+
+def test_as_of_a_day_a_visit_is_whose_it_was(world, manager, reception, clock):
+    """Moved on Tuesday from Dr A in a room to Dr B in none, longer; moves of an earlier release keep what is now."""
+    clinic = world.clinic
+    visit = make.appointment(
+        patient_id=world.asha.id, start=make.at("10:00", make.SUNDAY - timedelta(days=1)), room_id=make.ROOM
+    )
+    clinic.appointments.add(visit)
+    clock.set("09:00", make.TUESDAY)
+    moved = appointments.move(
+        clinic, reception, visit, start=visit.start, practitioner_id=make.DR_B, room_id=None, minutes=30
+    )
+    older = make.appointment(start=visit.start + timedelta(hours=4))
+    event = replace(moved.events[-1], left=None, start=older.start)
+    clinic.appointments.add(replace(older, practitioner_id=make.DR_B, events=(*older.events, event)))
+
+    for folded in (False, True):
+        then, now = (facts_of(clinic, as_of=day) for day in (make.MONDAY, make.TUESDAY))
+        assert then == [(make.DR_A, make.ROOM, 15), (make.DR_B, "", 15)]
+        assert now == [(make.DR_B, "", 15), (make.DR_B, "", 30)]
+        if not folded:
+            facts.fold(clinic)
+    asked = Question(practitioner_ids=frozenset([make.DR_A]), as_of=make.MONDAY)
+    assert reports.answer(clinic, manager, asked, "attendance").frame["open"].sum() == 1
+
+
+def facts_of(clinic: Clinic, *, as_of: date) -> list[tuple[str, str, int]]:
+    """Whose the visits were, in which rooms, and how long."""
+    fact, narrow = reports.facts_asked(clinic, Question(as_of=as_of), "visits")
+    rows = fact.frame(narrow, ["practitioner_id", "location_id", "minutes"])
+    return sorted(rows.astype({"practitioner_id": str, "location_id": str}).itertuples(index=False, name=None))
+
+
+def test_hours_end_with_the_as_of_day_and_are_not_offered_by_service(world, manager, clock):
+    """Visits after the as-of day fill none of the hours before it; who left offered hours up to the last visit."""
+    clinic = world.clinic
+    clock.set("20:00", make.TUESDAY)
+    clinic.practitioners.save(replace(world.dr_b, active=False))
+    clinic.forget_directory()
+    clinic.appointments.add_many(
+        [
+            make.appointment(start=make.at("10:00", day), practitioner_id=who, patient_id=who, status=S.FULFILLED)
+            for day, who in ((make.MONDAY, make.DR_A), (make.TUESDAY, make.DR_A), (make.MONDAY, make.DR_B))
+        ]
+    )
+
+    def total(**asked: Any) -> list[float]:
+        found = utilisation.of(clinic, manager, Question(start_on=make.MONDAY, **asked))
+        assert bool(found.because) is bool(asked.get("service_ids"))
+        return found.total[["offered", "used", "idle"]].tolist()
+
+    assert total() == [3 * 480, 45, 3 * 480 - 45]  # a day of Dr B, two of Dr A
+    assert total(as_of=make.MONDAY) == total(end_on=make.MONDAY) == [960, 30, 930]
+    assert total(weekdays=frozenset([1]), hours=frozenset([10])) == [60, 15, 45]
+    offered, used, idle = total(service_ids=frozenset([make.CONSULTATION]))
+    assert pd.isna([offered, idle]).all()
+    assert used == 45
+
+
+def test_a_visit_with_a_cancelled_invoice_only_is_not_billed(world, manager, clock):
+    """However long ago, as long as its day is asked for; one with a draft shows its draft."""
+    clinic = world.clinic
+    invoices = {"gone": "cancelled", "kept": "issued", "draft": "draft", "none": ""}
+    for number, (name, status) in enumerate(invoices.items()):
+        start = make.at(f"1{number}:00")
+        clinic.appointments.add(make.appointment(id=name, patient_id=world.asha.id, start=start, status=S.FULFILLED))
+        if status:
+            given = {"appointment_id": name, "visited_on": make.MONDAY, "patient_id": world.asha.id}
+            clinic.invoices.add(make.invoice(status=InvoiceStatus(status), **given))
+    clock.set("09:00", date(2026, 6, 1))
+
+    def waiting(**asked: Any) -> list[tuple[str, bool]]:
+        found = oddities.unbilled(clinic, manager, Question(**asked))
+        return sorted((one.visit_id, one.draft is not None) for one in found)
+
+    for _ in range(2):
+        assert waiting() == [("draft", True), ("gone", False), ("none", False)]
+    assert waiting(start_on=make.TUESDAY) == waiting(end_on=date(2026, 3, 1)) == []
+    assert waiting(practitioner_ids=frozenset([make.DR_B])) == []
+
+
+def test_two_refunds_of_one_invoice_on_one_day_are_two(world, manager):
+    """Many small ones by one person are what is looked for; lines of one credit note are one."""
+    invoice = sold(world)
+    paid(world, invoice, 10_000)
+    invoice = replace(invoice, paid_minor=10_000)
+    for _ in range(3):
+        posted(world.clinic, settling.refund(invoice, stamp(make.MONDAY), amount_minor=100, method=PaymentMethod.CASH))
+
+    found = oddities.of(world.clinic, manager, Question())
+
+    assert found.voids["amount_minor"].tolist() == [100, 100, 100]
+    assert found.people[["by", "count", "amount_minor"]].values.tolist() == [["reception", 3, 300]]
+    for _ in range(2):
+        paid(world, invoice, 500)
+    assert oddities.of(world.clinic, manager, Question()).payments["amount_minor"].tolist() == [500, 500]
 
 
 def test_exports_are_audited_one_by_one_and_reading_once_an_hour(world, manager):

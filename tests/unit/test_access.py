@@ -78,7 +78,7 @@ NOBODY_ASKS = {
     "report_files.label_of",  # words
     "report_files.names_of",
     "reports.owed_on",  # for services that have asked
-    "reports.rows_asked",
+    "reports.facts_asked",
     "billing.may_cancel",
     "billing.require_posted",  # what follows these asks
     "ledger.current",

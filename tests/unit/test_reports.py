@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import zipfile
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clinic_core import reports
 from clinic_core.domain.schedules import Absence, Schedule, parse_openings
-from clinic_core.reports import balances, export, hours, lead_time, measures, returns
+from clinic_core.reports import balances, export, hours, lead_time, measures, returns, workbook
 from clinic_core.reports.periods import Grain, Span, days_of, every_period, grain_for, period_of
 from tests import make
 
@@ -174,6 +176,7 @@ def test_steps_suit_the_length():
     assert grain_for(None, None) is Grain.MONTH
 
 
+@settings(deadline=None)
 @given(st.dates(date(1960, 1, 1), date(2100, 1, 1)), st.sampled_from(list(Grain)))
 def test_a_period_begins_on_or_before_its_days(day, grain):
     """A week on a Monday, a month on its first; also before 1970."""
@@ -384,6 +387,35 @@ def test_a_formula_is_written_as_text(text):
 def test_numbers_and_plain_text_stay_as_they_are(text):
     """An amount below zero is a number, not a formula."""
     assert export.safe(text) == text
+
+
+def test_a_workbook_tells_shares_from_minutes():
+    """12.5 minutes are no 1250 percent; amounts, days and what is not known stay what they are."""
+    table = pd.DataFrame(
+        {
+            "day": pd.to_datetime(["2026-03-02", None]),
+            "amount": [Decimal("-12.50"), None],
+            "wait": [12.5, float("nan")],
+            "rate": [0.25, 0.5],
+            "text": ["=1+1", None],
+            "count": [3, 4],
+        }
+    )
+    book = zipfile.ZipFile(io.BytesIO(workbook.to_xlsx([workbook.Sheet("a", table, frozenset({"rate"}))], decimals=2)))
+    styles, page = (book.read(f"xl/{name}.xml").decode() for name in ("styles", "worksheets/sheet1"))
+    formats = dict(re.findall(r'numFmtId="(\d+)" formatCode="([^"]*)"', styles))
+    cells = re.findall(r'<xf numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
+    found = dict(re.findall(r'<c r="([A-Z]2)" s="(\d+)"', page))
+    shown = {cell: formats.get(cells[int(style)]) for cell, style in found.items() if cell < "E"}
+    assert shown == {"A2": "yyyy-mm-dd", "B2": "#,##0.00", "C2": "#,##0.0", "D2": "0.0%"}
+    assert "=1+1" in page and "<f>" not in page
+    assert not re.search(r'<c r="[ABCE]3"', page)
+
+
+def test_parts_of_a_csv_are_one_file():
+    """One head, all rows."""
+    parts = [pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [3]})]
+    assert export.joined(parts) == export.to_csv(pd.concat(parts))
 
 
 def test_csv_keeps_amounts_days_and_commas():
