@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from decimal import Decimal
 from numbers import Integral
@@ -87,9 +88,10 @@ def _text(clinic: Clinic, value: Any, unit: Unit | None) -> str:
     locale = clinic.organization().locale
     if isinstance(value, Decimal):
         return clinic.money(int(value.scaleb(-value.as_tuple().exponent)))  # type: ignore[operator]
+    if isinstance(value, float) and math.isnan(value):
+        return "–"
     if isinstance(value, float):
-        known = f"{value:,.1f} min" if unit is Unit.MINUTES else words.share(value, locale)
-        return known if value == value else "–"  # noqa: PLR0124 - NaN is unlike itself
+        return f"{value:,.1f} min" if unit is Unit.MINUTES else words.share(value, locale)
     if isinstance(value, Integral):
         return words.count(int(value), locale)
     return words.day(value, locale) if isinstance(value, date) else str(value)

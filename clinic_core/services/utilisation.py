@@ -59,7 +59,7 @@ def of(clinic: Clinic, actor: Actor, question: Question) -> Utilisation:
 def _of(directory: DirectoryView, question: Question, visits: Fact, narrow: Narrow, today: date) -> Utilisation:
     last = min(day for day in (question.end_on, question.chosen_to, question.as_of, today) if day is not None)
     rows = visits.frame(replace(narrow, last=last), _COLUMNS)
-    rows = rows[~rows["untimed"]]
+    rows = rows[~rows["untimed"].astype(bool)]
     first = min(narrow.first or (rows["day"].min().date() if len(rows) else last), last)
     schedules = [] if _narrower_than_hours(question) else _schedules(directory, question)
     table = hours.table(rows, schedules, first, last, _last_days(directory, visits))

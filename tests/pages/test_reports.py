@@ -17,7 +17,7 @@ from clinic_core.domain.billing import Invoice, PaymentMethod, line_for
 from clinic_core.domain.organization import Organization
 from clinic_core.reports import boards, found
 from clinic_core.reports.periods import Grain
-from clinic_core.services import billing
+from clinic_core.services import billing, reports
 from clinic_core.services.reports import Answer, Chart, Figure, Measure, Question, Unit
 from tests import make
 from tests.conftest import World
@@ -362,6 +362,36 @@ def test_tiles_hold_no_markup_of_their_own() -> None:
     """A label is text."""
     strange = replace(answer().measures[0], label="<script>")
     assert "<script>" not in report_tables.tiles(replace(answer(Unit.MONEY, 1), measures=(strange,)), Organization())
+
+
+def test_files_hold_what_their_headings_say(
+    world: World, manager: Actor, sold: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chart keeps its other bars when one is selected; the files are of what is selected. Waits are no percents."""
+    made: dict[str, Any] = {}
+    monkeypatch.setattr(
+        report_exports.downloads, "button", lambda label, _, make_it, **__: made.update({label: make_it})
+    )
+    asked = Question(practitioner_ids=frozenset([make.DR_B]))
+    answered = reports.dashboard(world.clinic, manager, asked, ["revenue_by_practitioner"])["revenue_by_practitioner"]
+    assert answered.frame["practitioner_id"].tolist() == [make.DR_A]
+
+    report_exports.buttons(world.clinic, asked, answered)
+
+    assert "Dr A" not in made["CSV"](world.clinic, manager).decode("utf-8-sig")
+    assert report_exports._text(world.clinic, 12.5, Unit.MINUTES) == "12.5 min"
+    assert report_exports._text(world.clinic, 0.125, Unit.SHARE) == "12.5%"
+    assert report_exports._text(world.clinic, float("nan"), Unit.MINUTES) == "–"
+
+
+def test_a_year_earlier_ends_with_the_as_of_day(world: World, manager: Actor, clock: make.Clock) -> None:
+    """A month as of its 5th is compared with five days, not with as many as there were until today."""
+    clock.set("08:00", make.MONDAY.replace(day=20))
+    month = Question(start_on=make.MONDAY.replace(day=1), end_on=make.MONDAY.replace(day=31))
+    for as_of, last in ((5, 5), (25, 20), (None, 20)):
+        asked = replace(month, as_of=make.MONDAY.replace(day=as_of) if as_of else None)
+        earlier = report_views._earlier(world.clinic, manager, asked, ["revenue"])["revenue"].question
+        assert earlier.end_on == make.MONDAY.replace(year=2025, day=last)
 
 
 def test_questions_are_the_same_whoever_asks() -> None:

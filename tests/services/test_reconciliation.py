@@ -21,16 +21,30 @@ from clinic_core.clinic import Clinic, create_indexes, open_clinic
 from clinic_core.domain import clock as clocks
 from clinic_core.domain import settling
 from clinic_core.domain.access import Role
-from clinic_core.domain.appointments import CancelReason
+from clinic_core.domain.appointments import AppointmentStatus, CancelReason
 from clinic_core.domain.billing import OWING, Invoice, LineItem, PaymentMethod
 from clinic_core.domain.ids import new_id
 from clinic_core.domain.journal import REVERSIBLE
 from clinic_core.domain.organization import Room, TaxRounding, TaxRule
 from clinic_core.domain.payers import Payer
 from clinic_core.errors import ClinicError
+from clinic_core.reports.lead_time import AHEAD
 from clinic_core.reports.measures import BALANCES, CHARGES, PAYMENTS, VISITS, Measure, Unit
 from clinic_core.reports.periods import Grain
-from clinic_core.services import appointments, billing, check, facts, ledger, receivables, reports, settlement
+from clinic_core.services import (
+    appointments,
+    attendance,
+    billing,
+    check,
+    facts,
+    ledger,
+    oddities,
+    receivables,
+    reports,
+    returns,
+    settlement,
+    utilisation,
+)
 from clinic_core.services.reports import Figure, Question
 from clinic_core.settings import Settings
 from tests import make
@@ -42,7 +56,7 @@ DAYS = 50
 FIRST = date(2025, 12, 8)  # over the end of three months and of a year
 PRACTITIONERS, ROOMS, PAYERS = (make.DR_A, make.DR_B), ("room-1", "room-2"), ("payer-1", "payer-2")
 SERVICES = (make.CONSULTATION, make.FOLLOW_UP, make.DRESSING)
-NO_SUMS = {"noshow_rate", "half", "nine_tenths", "known"}
+NO_SUMS = {"noshow_rate", "half", "nine_tenths"}
 
 
 # -- a clinic at work ----------------------------------------------------------------------------------------------
@@ -65,7 +79,7 @@ class Past:
         return self.world.clinic
 
 
-SEEDS = [int(seed) for seed in os.environ.get("RECONCILIATION_SEEDS", "2").split(",")]
+SEEDS = [int(seed) for seed in os.environ.get("RECONCILIATION_SEEDS", "4,5").split(",")]
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -76,7 +90,8 @@ def past(server_url: str, request: pytest.FixtureRequest) -> Iterator[Past]:
     create_indexes(clinic)
     world = set_up(clinic)
     rooms = tuple(Room(id=room, name=room) for room in ROOMS)
-    rule = TaxRule(inclusive=request.param == 2, rounding=TaxRounding.TOTAL if request.param == 2 else TaxRounding.LINE)
+    even = request.param % 2 == 0
+    rule = TaxRule(inclusive=even, rounding=TaxRounding.TOTAL if even else TaxRounding.LINE)
     before = clinic.organization_store.all()[0]
     clinic.organization_store.save(replace(before, rooms=rooms, tax_rule=rule))
     for payer in PAYERS:
@@ -95,11 +110,11 @@ def past(server_url: str, request: pytest.FixtureRequest) -> Iterator[Past]:
 
 
 def _live(world: World, clock: make.Clock, chance: random.Random) -> None:
-    desk = _Desk(world, chance)
+    desk = _Desk(world, clock, chance)
     for number in range(DAYS):
         day = FIRST + timedelta(days=number)
         clock.set("08:30", day)
-        for _ in range(chance.randint(3, 9)):
+        for _ in range(chance.randint(4, 8)):
             clock.pass_(minutes=7)
             desk.something(day)
         if number in (20, 40):
@@ -109,8 +124,8 @@ def _live(world: World, clock: make.Clock, chance: random.Random) -> None:
 class _Desk:
     """Does something at random, as the rules allow."""
 
-    def __init__(self, world: World, chance: random.Random) -> None:
-        self.world, self.clinic, self.chance = world, world.clinic, chance
+    def __init__(self, world: World, clock: make.Clock, chance: random.Random) -> None:
+        self.world, self.clinic, self.clock, self.chance = world, world.clinic, clock, chance
         self.bills: list[str] = []
         self.visits: list[str] = []
 
@@ -129,8 +144,9 @@ class _Desk:
             self.assign: 2,
             self.cancel: 2,
             self.take_back: 2,
-            self.book: 4,
-            self.end_visit: 4,
+            self.book: 6,
+            self.end_visit: 6,
+            self.see: 5,
         }
         try:
             self.chance.choices(list(changes), weights=list(changes.values()))[0](day)
@@ -245,10 +261,28 @@ class _Desk:
         if kind == 0:
             appointments.cancel(self.clinic, RECEPTION, visit, CancelReason.PATIENT)
         elif kind == 1:
-            start = visit.start + timedelta(days=self.chance.randint(1, 5))
-            appointments.move(self.clinic, RECEPTION, visit, start=start)
+            start = visit.start + timedelta(days=self.chance.randint(0, 5))
+            other = {
+                "practitioner_id": self.chance.choice(PRACTITIONERS),
+                "room_id": self.chance.choice([*ROOMS, None]),
+                "minutes": self.chance.choice([15, 20, 30]),
+            }
+            appointments.move(self.clinic, RECEPTION, visit, start=start, **other)
         else:
             appointments.mark_noshow(self.clinic, RECEPTION, visit)
+
+    def see(self, day: date) -> None:
+        """One that is due: the patient comes and waits, and most of them are seen."""
+        known = [self.clinic.appointments.get(one) for one in self.visits]
+        due = [visit for visit in known if visit.day <= day and visit.status is AppointmentStatus.BOOKED]
+        if not due:
+            raise ClinicError("nobody is expected")
+        visit = appointments.arrive(self.clinic, RECEPTION, self.chance.choice(due))
+        if self.chance.random() < 0.8:
+            self.clock.pass_(minutes=self.chance.randint(0, 6))
+            doctor = make.actor(Role.DOCTOR, practitioner_id=visit.practitioner_id)
+            visit = appointments.check_in(self.clinic, doctor, visit)
+            appointments.fulfil(self.clinic, doctor, visit)
 
     def _bill(self, wanted: Callable[[Invoice], bool] = lambda one: True) -> tuple[Invoice, bool]:
         """One that fits, when there is one, and whether to deal with its payer."""
@@ -274,6 +308,8 @@ class _Desk:
     def _method(self) -> PaymentMethod:
         return self.chance.choice(list(PaymentMethod))
 
+
+INSIDE = {"tax_minor", "net_minor", "discount_minor", "quantity", "total_minor"}
 
 # -- what is right, by hand ----------------------------------------------------------------------------------------
 
@@ -364,10 +400,26 @@ def _visit(document: Document, as_of: date | None) -> list[Document]:
     known = [e for e in document["events"] if as_of is None or _local(e["at"]) <= as_of]
     if not known:
         return []
-    start = known[-1]["start"].astimezone(make.ZONE)
-    dims = {"practitioner_id": document["practitioner_id"], "location_id": document.get("room_id") or ""}
-    what = {"service_id": document["service_id"], "status": known[-1]["status"], "hour": start.hour}
-    return [dims | what | {"day": start.date()}]
+    claim = document
+    for event in reversed(document["events"][len(known) :]):
+        claim = event.get("left") or claim  # what a later move left
+    start, booked = known[-1]["start"].astimezone(make.ZONE), _local(document["booked_at"])
+    since = {event["status"]: event["at"] for event in known if event["kind"] != "moved"}
+    came, seen = since.get("arrived"), since.get("checked-in")
+    return [
+        {
+            "practitioner_id": claim["practitioner_id"],
+            "location_id": claim.get("room_id") or "",
+            "minutes": claim["minutes"],
+            "service_id": document["service_id"],
+            "patient_id": document["patient_id"],
+            "status": known[-1]["status"],
+            "day": start.date(),
+            "hour": start.hour,
+            "lead_days": (start.date() - booked).days,
+            "waited_minutes": (seen - came).total_seconds() / 60 if came and seen else None,
+        }
+    ]
 
 
 def _local(instant: Any) -> date:
@@ -407,6 +459,7 @@ def _right(past: Past, measure: Measure, question: Question) -> int | None:
     rows = [row for row in _rows(past, measure.facts, question.as_of) if fits(row)]
     state = "status" if measure.facts == VISITS else "event"
     rows = [row for row in rows if not measure.statuses or row[state] in measure.statuses]
+    rows = [row for row in rows if not measure.known or row[measure.known] is not None]
     return sum(row[measure.adds] for row in rows) if measure.adds else len(rows)
 
 
@@ -468,7 +521,8 @@ def test_everything_happened(past: Past) -> None:
     assert len(events) == 12, events
     marks = Counter(bool(entry.get("unfolded")) for entry in past.journal)
     assert min(marks[True], marks[False]) > 10
-    assert {visit["status"] for visit in past.visits} >= {"booked", "cancelled", "noshow"}
+    assert {visit["status"] for visit in past.visits} >= {"booked", "arrived", "fulfilled", "cancelled", "noshow"}
+    assert any(event.get("left") for visit in past.visits for event in visit["events"])
     assert check.run(past.clinic) == []
 
 
@@ -480,33 +534,81 @@ def test_without_any_filter(past: Past) -> None:
 
 def test_with_any_filter(past: Past) -> None:
     """Random days, practitioners, services, methods, payers, rooms, weekdays, hours, grains and as-of days."""
-    figures = [_compare(past, question) for question in _questions(random.Random(7), 70)]
-    assert sum(figures) > 700
+    figures = [_compare(past, question) for question in _questions(random.Random(7), 30)]
+    assert sum(figures) > 300
 
 
 def test_as_of_every_day(past: Past) -> None:
     """At the end of each day, and of the days before the first one and after the last one."""
-    for number in range(-1, DAYS + 2):
+    for number in range(-1, DAYS + 2, 3):
         _compare(past, Question(as_of=FIRST + timedelta(days=number), grain=Grain.MONTH))
 
 
 def test_parts_make_the_whole(past: Past) -> None:
-    """Billed by payer and service, and collected by payer and method, over all of them."""
+    """Billed by payer and service, collected by payer, and what is in a line, by payer, over all of them."""
     whole = reports.answer(past.clinic, MANAGER, Question(), "summary").frame.iloc[0]
     billed = collected = owed = 0
+    inside: Counter[str] = Counter()
     for payer in ("", *PAYERS):
         for service in SERVICES:
             part = Question(payer_ids=frozenset({payer}), service_ids=frozenset({service}))
             billed += int(reports.answer(past.clinic, MANAGER, part, "revenue_by_service").frame["billed_minor"].sum())
         figures = reports.answer(past.clinic, MANAGER, Question(payer_ids=frozenset({payer})), "summary").frame.iloc[0]
+        for name in ("tax", "tax_by_rate", "revenue_by_service"):
+            sums = reports.answer(past.clinic, MANAGER, Question(payer_ids=frozenset({payer})), name).frame.sum(
+                numeric_only=True
+            )
+            inside.update({f"{name}.{column}": int(sums[column]) for column in sums.index if column in INSIDE})
         collected, owed = collected + int(figures["collected_minor"]), owed + int(figures["outstanding_minor"])
     assert (billed, collected, owed) == (whole["billed_minor"], whole["collected_minor"], whole["outstanding_minor"])
+    for name, found in inside.items():
+        assert found == sum(row[name.partition(".")[2]] for row in _rows(past, CHARGES)), name
+
+
+def test_what_is_counted_elsewhere_is_the_same(past: Past) -> None:
+    """Hours, lead times, new and returning patients are the visits that the ledger of visits holds."""
+    for asked in _questions(random.Random(11), 20):
+        question = replace(asked, methods=frozenset(), payer_ids=frozenset())
+        rows = [row for row in _rows(past, VISITS, question.as_of) if _fits(question, VISITS)(row)]
+        today = past.clinic.today()
+        open_or_seen = {"fulfilled", "booked", "arrived", "checked-in"}
+        ends = min(today, question.as_of or today)
+        used = sum(row["minutes"] for row in rows if row["status"] in open_or_seen and row["day"] <= ends)
+        assert utilisation.of(past.clinic, MANAGER, question).total.get("used", 0) == used, question
+        ahead = attendance.by_lead_time(past.clinic, MANAGER, question).set_index("ahead")
+        for column, status in (("seen", "fulfilled"), ("missed", "noshow"), ("cancelled", "cancelled")):
+            counted = Counter(_stretch(row["lead_days"]) for row in rows if row["status"] == status)
+            assert ahead[column][ahead[column] > 0].to_dict() == counted, (column, question)
+        seen = {(row["day"].year, row["day"].month, row["patient_id"]) for row in rows if row["status"] == "fulfilled"}
+        by_month = returns.of(past.clinic, MANAGER, replace(question, grain=Grain.MONTH)).periods
+        assert by_month[["new", "returning"]].to_numpy().sum() == len(seen), question
+
+
+def _stretch(days: int) -> str:
+    """As the table of lead times calls it."""
+    return next(name for name, least in reversed(AHEAD) if max(days, 0) >= least)
+
+
+def test_every_void_is_an_oddity(past: Past) -> None:
+    """As many as there are entries, and their money."""
+    asked = Question(start_on=FIRST + timedelta(days=5), practitioner_ids=frozenset([make.DR_A]))
+    fits, amounts = _fits(asked, CHARGES), Counter[str]()
+    for entry in past.journal:
+        if entry["event"] in {"cancel", "credit-note"} and fits(_base(entry)):
+            amounts[entry["_id"]] = sum(_sum(entry, book) for book in ("revenue", "discount", "tax"))
+        elif entry["event"] in {"refund", "write-off", "deposit-refund"} and fits(_base(entry)):
+            amounts[entry["_id"]] = _sum(entry, "write-off") - _sum(entry, "money")
+
+    found = oddities.of(past.clinic, MANAGER, asked)
+
+    assert dict(zip(found.voids["entry_id"], found.voids["amount_minor"], strict=True)) == amounts
+    assert found.people["count"].sum() == len(amounts) > 5
 
 
 def test_rows_behind_figures_add_up(past: Past) -> None:
     """The rows that a click on a figure opens, of every report and of the value of every bar."""
     chance = random.Random(5)
-    for question in [Question(grain=Grain.MONTH), *_questions(chance, 8)]:
+    for question in [Question(grain=Grain.MONTH), *_questions(chance, 4)]:
         for name in found_reports.found():
             answer = reports.answer(past.clinic, MANAGER, question, name)
             for measure in answer.measures:
@@ -549,8 +651,6 @@ def test_the_ledger_adds_up_to_nothing(past: Past) -> None:
     assert payments["credit_minor"].sum() == -sums["credit"]
     assert payments["written_off_minor"].sum() == sums["write-off"]
     assert charges["total_minor"].sum() - payments["settled_minor"].sum() == sums["receivable"]
-    moved = payments["amount_minor"] + payments["written_off_minor"]
-    assert (moved == payments["settled_minor"] + payments["credit_minor"]).groupby(payments["entry_id"]).size().all()
     by_entry = payments.groupby("entry_id", observed=True)[
         ["amount_minor", "written_off_minor", "settled_minor", "credit_minor"]
     ].sum()

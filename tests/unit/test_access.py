@@ -76,7 +76,7 @@ NOBODY_ASKS = {
     "appointments.release_past",
     "backfill.run",
     "report_files.label_of",  # words
-    "report_files.names_of",
+    "report_names.names_of",
     "reports.owed_on",  # for services that have asked
     "reports.facts_asked",
     "billing.may_cancel",
