@@ -205,33 +205,56 @@ def heat(
     texts: tuple[tuple[str, ...], ...],
     rows: tuple[str, ...],
     columns: tuple[str, ...],
+    chosen: frozenset[tuple[int, int]] = frozenset(),
 ) -> SharedFigure:
-    """A grid of squares, darker for more; `texts` is what the mouse reads. Shared and read-only."""
+    """A grid of squares, darker for more; `texts` is what the mouse reads, `chosen` are places (row, column).
+
+    plotly lets nobody select a square of a heat map. So each has an invisible point in its middle that takes the mouse;
+    point number n is square n, row by row. Shared and read-only.
+    """
     squares = go.Heatmap(
         z=values,
         x=columns,
         y=rows,
-        hovertext=texts,
-        hovertemplate="%{hovertext}<extra></extra>",
+        hoverinfo="skip",
         colorscale=[[0.0, "rgba(13, 148, 136, 0.06)"], [1.0, "#0d9488"]],
         showscale=False,
         xgap=2,
         ygap=2,
     )
+    points = go.Scatter(
+        x=columns * len(rows),
+        y=[row for row in rows for _ in columns],
+        mode="markers",
+        marker={"symbol": "square", "size": 24, "color": _FAINT},
+        hovertext=[text for row in texts for text in row],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
     axis = {"showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True, "type": "category"}
     layout = {
         "template": None,
-        "height": 90 + 32 * len(rows),
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "height": 112 + 32 * len(rows),
+        "margin": {"l": 8, "r": 8, "t": 30, "b": 8},
+        "showlegend": False,
         "paper_bgcolor": _FAINT,
         "plot_bgcolor": _FAINT,
         "modebar": _CAMERA,
         "dragmode": False,
+        "hovermode": "closest",
+        "hoverdistance": -1,  # a square is wider than its point: the nearest one is meant
         "clickmode": "event+select",
-        "xaxis": axis,
-        "yaxis": axis | {"autorange": "reversed"},
+        "shapes": [_frame(row, column) for row, column in sorted(chosen)],
+        "xaxis": axis | {"range": [-0.5, len(columns) - 0.5]},
+        "yaxis": axis | {"range": [len(rows) - 0.5, -0.5]},
     }
-    return SharedFigure(data=[squares], layout=layout)
+    return SharedFigure(data=[squares, points], layout=layout)
+
+
+def _frame(row: int, column: int) -> dict[str, Any]:
+    """A line around a square."""
+    line = {"color": COLOURS["collected_minor"], "width": 3}
+    edges = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
+    return {"type": "rect", "xref": "x", "yref": "y", "line": line, "fillcolor": _FAINT, **edges}
 
 
 def amount(value: float, measure: Measure, organization: Organization) -> str:

@@ -7,7 +7,7 @@ clicked changes the same widget: there is one place where a selection lives.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -90,12 +90,19 @@ def toggle(clinic: Clinic, key: str, value: Any) -> None:
     dimension = next((d for d in DIMENSIONS if d.key == key), None)
     if dimension is None:
         return
-    shown = {known: name for name, known in _told_apart(dimension.names(clinic)).items()}
+    shown = {known: name for name, known in told_apart(dimension.names(clinic)).items()}
     if value not in shown:  # what a browser sends is not to be trusted
         return
     before = list(st.session_state.get(dimension.widget, []))
     name = shown[value]
     st.session_state[dimension.widget] = [n for n in before if n != name] if name in before else [*before, name]
+
+
+def choose(clinic: Clinic, key: str, values: Collection[Any]) -> None:
+    """Select exactly these values of a dimension, none of them for all; for callbacks."""
+    dimension = next(d for d in DIMENSIONS if d.key == key)
+    shown = told_apart(dimension.names(clinic))
+    st.session_state[dimension.widget] = [name for name, known in shown.items() if known in values]
 
 
 def choose_days(first: pd.Timestamp, last: pd.Timestamp, grain: Grain) -> None:
@@ -125,7 +132,8 @@ def words(clinic: Clinic, question: Question) -> list[str]:
 
 
 def _selections(clinic: Clinic) -> dict[str, frozenset[Any]]:
-    on = sum(bool(st.session_state.get(dimension.widget)) for dimension in DIMENSIONS)
+    in_address = st.query_params  # before the widgets are drawn for the first time, nothing else knows
+    on = sum(bool(st.session_state.get(d.widget, d.widget in in_address)) for d in DIMENSIONS)
     with (
         st.expander(f"Filters: {on} on" if on else "Filters", icon=":material/tune:", key="report_filters"),
         st.container(horizontal=True, vertical_alignment="bottom"),
@@ -135,12 +143,12 @@ def _selections(clinic: Clinic) -> dict[str, frozenset[Any]]:
 
 def _choose(label: str, names: Mapping[Any, str], key: str) -> frozenset[Any]:
     """Ids of what is chosen by name; none means all."""
-    shown = _told_apart(names)
+    shown = told_apart(names)
     chosen: Sequence[str] = st.multiselect(label, list(shown), key=key, bind=_URL, placeholder="All", width=220)
     return frozenset(shown[name] for name in chosen if name in shown)
 
 
-def _told_apart(names: Mapping[Any, str]) -> dict[str, Any]:
+def told_apart(names: Mapping[Any, str]) -> dict[str, Any]:
     """Name -> id; the second of two that share a name gets a number."""
     seen: Counter[str] = Counter()
     shown: dict[str, Any] = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import product
 from typing import Any, Final, TypeAlias
 
 import pandas as pd
@@ -26,12 +28,13 @@ _KEY: Final = "hours.grid"
 def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
     """Draw the board."""
     found = utilisation.of(clinic, actor, question)
+    every = utilisation.of(clinic, actor, replace(question, weekdays=frozenset(), hours=frozenset()))
     st.caption(plain(found.because or utilisation.BASIS))
-    if found.grid.empty:
+    if every.grid.empty:
         widgets.nothing_here("No hours and no visits on these days. Choose other days, or fewer filters.", "schedule")
         return
     _tiles(found)
-    _grid(clinic, found)
+    _grid(clinic, question, every)
     st.markdown("**By practitioner**")
     names = report_files.names_of(clinic, "practitioner_id")
     table = found.practitioners.rename(columns={"practitioner_id": "Practitioner", "share": "Used of offered"})
@@ -54,34 +57,49 @@ def _tiles(found: Utilisation) -> None:
     )
 
 
-def _grid(clinic: Clinic, found: Utilisation) -> None:
-    """Weekdays by hours; a square that is selected filters the other boards too."""
-    grid: Cells = {(int(cell["weekday"]), int(cell["hour"])): cell for cell in found.grid.to_dict("records")}
-    days = sorted({int(day) for day in found.grid["weekday"]})
-    hours = list(range(int(found.grid["hour"].min()), int(found.grid["hour"].max()) + 1))
+def _grid(clinic: Clinic, question: Question, every: Utilisation) -> None:
+    """Weekdays by hours, all of them; a square that is selected filters everything else by its weekday and hour."""
+    grid: Cells = {(int(cell["weekday"]), int(cell["hour"])): cell for cell in every.grid.to_dict("records")}
+    days = sorted({int(day) for day in every.grid["weekday"]})
+    hours = list(range(int(every.grid["hour"].min()), int(every.grid["hour"].max()) + 1))
     values = tuple(tuple(_share(grid, day, hour) for hour in hours) for day in days)
     texts = tuple(tuple(_text(grid, day, hour) for hour in hours) for day in days)
-    turn = st.session_state.get(_KEY, 0)
-    key = f"{_KEY}.{turn}"
+    squares = [(day, hour) for day in days for hour in hours]
+    chosen = _chosen(question)
+    key = f"{_KEY}.{st.session_state.get(_KEY, 0)}"
     st.plotly_chart(
-        charts.heat(values, texts, tuple(WEEKDAYS[day] for day in days), tuple(f"{hour:02d}:00" for hour in hours)),
+        charts.heat(
+            values,
+            texts,
+            tuple(WEEKDAYS[day] for day in days),
+            tuple(f"{hour:02d}:00" for hour in hours),
+            frozenset((days.index(day), hours.index(hour)) for day, hour in chosen & set(squares)),
+        ),
         key=key,
-        on_select=lambda: _selected(clinic, key, days, hours),
+        on_select=lambda: _selected(clinic, key, squares, chosen),
         selection_mode="points",
         config=charts.CONFIG,
         alt="Share of the offered hours that was used, by weekday and hour.",
     )
 
 
-def _selected(clinic: Clinic, key: str, days: list[int], hours: list[int]) -> None:
-    points = st.session_state[key].selection.points
+def _chosen(question: Question) -> frozenset[tuple[int, int]]:
+    """The squares that the selection is about; none while all count."""
+    if not question.weekdays and not question.hours:
+        return frozenset()
+    return frozenset(product(question.weekdays or range(len(WEEKDAYS)), question.hours or range(24)))
+
+
+def _selected(clinic: Clinic, key: str, squares: Sequence[tuple[int, int]], chosen: frozenset[tuple[int, int]]) -> None:
+    """A square was selected: it alone counts from now on, or everything again when it did already."""
+    places = [int(point.get("point_index", -1)) for point in st.session_state[key].selection.points]
     st.session_state[_KEY] = st.session_state.get(_KEY, 0) + 1
-    names = {f"{hour:02d}:00": hour for hour in hours}
-    weekdays = {WEEKDAYS[day]: day for day in days}
-    for point in points[:1]:
-        if point.get("y") in weekdays and point.get("x") in names:
-            report_filters.toggle(clinic, "weekday", weekdays[point["y"]])
-            report_filters.toggle(clinic, "hour", names[point["x"]])
+    if not places or not 0 <= places[0] < len(squares):
+        return
+    weekday, hour = squares[places[0]]
+    again = chosen == {(weekday, hour)}
+    report_filters.choose(clinic, "weekday", () if again else (weekday,))
+    report_filters.choose(clinic, "hour", () if again else (hour,))
 
 
 def _share(grid: Cells, day: int, hour: int) -> float | None:

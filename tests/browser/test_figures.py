@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import openpyxl
@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Role
+from clinic_core.domain.appointments import AppointmentStatus
 from clinic_core.domain.billing import PaymentMethod, line_for
 from clinic_core.domain.people import Patient
 from clinic_core.services import billing
@@ -164,3 +165,50 @@ def test_a_workbook_opens_and_holds_the_figures(page: Page, tmp_path: Path) -> N
     assert heads == ("Period from", "Billed (INR)", "Collected (INR)")
     assert [round(sum(column), 2) for column in zip(*(row[1:] for row in rows), strict=True)] == [3182.36, 2591.16]
     assert len(list(book["Rows of Billed"].values)) == 1 + 2 * _MONTHS
+
+
+@pytest.fixture
+def two_visits(clinic: Clinic) -> None:
+    """Asha was seen by Dr A on a Monday at 10:00, and missed a Tuesday at 11:00."""
+    monday = clinic.today() - timedelta(days=clinic.today().weekday() + 14)
+    for back, at, status in ((0, "10:00", AppointmentStatus.FULFILLED), (1, "11:00", AppointmentStatus.NOSHOW)):
+        day = monday + timedelta(days=back)
+        start = datetime.combine(day, time.fromisoformat(at), clinic.zone)
+        clinic.appointments.add_many([make.appointment(start=start, day=day, status=status)])
+
+
+def _square(page: Page, text: str) -> tuple[float, float]:
+    """The middle of the square about which the mouse reads `text`."""
+    places: list[float] = page.locator(".js-plotly-plot").first.evaluate(
+        """(plot, text) => {
+            const points = plot.data.find(trace => trace.type === "scatter");
+            const at = points.hovertext.findIndex(one => one.startsWith(text));
+            const { xaxis, yaxis } = plot._fullLayout, box = plot.getBoundingClientRect();
+            return [box.x + xaxis._offset + xaxis.d2p(points.x[at]), box.y + yaxis._offset + yaxis.d2p(points.y[at])];
+        }""",
+        text,
+    )
+    return places[0], places[1]
+
+
+def test_a_square_of_the_hours_filters_the_other_boards(page: Page, url: str, two_visits: None) -> None:
+    """Also next to its middle; another square takes its place, and the same one again lets go."""
+    page.goto(f"{url}/reports?report_days=All&report=Hours")
+    expect(page.locator(".js-plotly-plot .heatmaplayer image")).to_be_visible()
+    settled(page)
+    for square, missed in (("Tuesday 11:00", "100.0%"), ("Monday 10:00", "0.0%")):
+        x, y = _square(page, square)
+        page.mouse.click(x + 9, y + 9)
+        weekday, hour = square.split()
+        expect(page).to_have_url(re.compile(f"report_weekdays={weekday}"))
+        expect(page).to_have_url(re.compile(f"report_hours={hour[:2]}"))
+        settled(page)
+        assert page.locator(".js-plotly-plot .shapelayer path").count() == 1
+        page.get_by_test_id("stButtonGroup").get_by_text("Attendance", exact=True).click()
+        expect(_tile(page, "No-show rate")).to_have_text(missed)
+        page.get_by_test_id("stButtonGroup").get_by_text("Hours", exact=True).click()
+        expect(page.locator(".js-plotly-plot .heatmaplayer image")).to_be_visible()
+        settled(page)
+    x, y = _square(page, "Monday 10:00")
+    page.mouse.click(x, y)
+    expect(page).not_to_have_url(re.compile("report_weekdays|report_hours"))
