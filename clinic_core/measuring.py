@@ -18,7 +18,7 @@ from clinic_core.bench.pages import cpu_seconds
 from clinic_core.children import Child
 from clinic_core.clinic import Clinic, create_indexes, open_clinic
 from clinic_core.embedded import free_port, open_database
-from clinic_core.errors import Unavailable
+from clinic_core.errors import InvalidInput, Unavailable
 from clinic_core.folder import DataFolder
 from clinic_core.services import demo, facts
 from clinic_core.services.fact_memory import SOURCES, block_id_of
@@ -27,6 +27,7 @@ from clinic_core.supervisor import Options, app_is_healthy, app_program, child_e
 
 _READY_SECONDS: Final = 90
 _IDLE_SHARE: Final = 0.05  # of a core
+_MONTHS: Final = 12
 _FRESH: Final = 3  # cold processes that are measured
 _COLD: Final = ("-m", "clinic_core.bench.cold")
 
@@ -47,6 +48,7 @@ def run(settings: Settings, plan: Plan) -> dict[str, Any]:
         loaded_s = _load(clinic, plan)
     with _clinic(settings) as clinic:
         facts.fold(clinic)
+        _require_years(clinic, plan.years)
         return {**_measured(clinic, plan), "load_s": loaded_s, "cores": os.cpu_count()}
 
 
@@ -71,6 +73,21 @@ def _load(clinic: Clinic, plan: Plan) -> float | None:
     return round(time.perf_counter() - began, 1)
 
 
+def _require_years(clinic: Clinic, years: float) -> None:
+    """Refuse data of fewer years than are to be measured: what is there already is not made again."""
+    found = _years(clinic)
+    if found + 1 / _MONTHS < years:
+        raise InvalidInput(
+            f"This data folder holds {found} years, {years:g} are to be measured. Give an empty --data-dir, or --years "
+            f"{found}."
+        )
+
+
+def _years(clinic: Clinic) -> float:
+    """Years of money in the data, by the months that have some."""
+    return round(len(_months(clinic)) / _MONTHS, 1)
+
+
 def _measured(clinic: Clinic, plan: Plan) -> dict[str, Any]:
     cold = [_cold_opening(clinic) for _ in range(_FRESH)]
     with _app(clinic, ()) as (url, pid):
@@ -82,20 +99,24 @@ def _measured(clinic: Clinic, plan: Plan) -> dict[str, Any]:
         worked_s = _cpu_seconds(pid)
         clicks = asyncio.run(driver.clicking(drive))
         worked_s = _cpu_seconds(pid) - worked_s
+        for query in driver.heavy(clinic.today()):
+            asyncio.run(driver.opening(replace(drive, query=query)))
         rss_mb, peak_mb = _memory_mb(pid, "VmRSS"), _memory_mb(pid, "VmHWM")
         month = _month_with_most(clinic)
         rebuilt_s = _seconds(lambda: _rebuild(clinic, month))
         changed_s = _seconds(lambda: _fold_one(clinic, month))
         after = asyncio.run(driver.opening(replace(drive, query=f"{driver.ALL}&report_steps=Month"))).milliseconds
     return {
-        "years": plan.years,
+        "years": _years(clinic),
         "open_cold_ms": round(median(cold), 1),
         "open_cold_all_ms": [round(each, 1) for each in cold],
         "open_warm_ms": round(median(warm), 1),
         "open_warm_all_ms": [round(each, 1) for each in warm],
-        "click_p95_ms": clicks["p95"],
-        "click_ms": clicks,
-        "click_processor_ms": round(worked_s * 1000 / max(plan.clicks, 1), 1),
+        "click_p95_ms": clicks.milliseconds["p95"],
+        "click_p95_by_board_ms": clicks.p95_by_board,
+        "click_ms": clicks.milliseconds,
+        "click_processor_ms": round(worked_s * 1000 / clicks.made, 1),
+        "clicks_made": clicks.made,
         "rebuild_month_ms": round(rebuilt_s * 1000, 1),
         "fold_change_ms": round(changed_s * 1000, 1),
         "open_after_fold_ms": round(after, 1),
@@ -163,15 +184,20 @@ def _month_with_most(clinic: Clinic) -> str:
 
 def _counts(clinic: Clinic) -> dict[str, int]:
     found = facts.snapshot(clinic)
-    months = sorted({part.month for fact in (found.charges, found.payments) for part in fact.parts})
     return {
-        "rows": sum(_postings(clinic, _text(month)) for month in months),
+        "rows": sum(_postings(clinic, _text(month)) for month in _months(clinic)),
         "entries": clinic.journal.count(),
         "visits": len(found.visits),
         "invoices": clinic.database["invoices"].estimated_document_count(),
         "charges": len(found.charges),
         "payments": len(found.payments),
     }
+
+
+def _months(clinic: Clinic) -> list[int]:
+    """Months since January 1970 in which money moved."""
+    found = facts.snapshot(clinic)
+    return sorted({part.month for fact in (found.charges, found.payments) for part in fact.parts})
 
 
 def _postings(clinic: Clinic, month: str) -> int:

@@ -63,7 +63,7 @@ _LEGEND: Final = {
     "itemclick": False,
     "traceorder": "normal",
 }
-_CAMERA: Final = {"bgcolor": "rgba(0, 0, 0, 0)", "color": "#94a3b8", "activecolor": "#0d9488"}
+CAMERA: Final = {"bgcolor": "rgba(0, 0, 0, 0)", "color": "#94a3b8", "activecolor": "#0d9488"}
 _DAY_MARKS: Final = 7  # periods that are named under a chart; as many as a phone has room for
 CONFIG: Final = {
     "displayModeBar": True,
@@ -151,8 +151,14 @@ def _line(name: str, places: Sequence[Any], values: list[float], texts: list[str
 
 
 @lru_cache(maxsize=64)
-def bars(labels: tuple[str, ...], amounts: tuple[int, ...], organization: Organization, name: str) -> SharedFigure:
-    """A few standing bars of money, in minor units. Shared and read-only."""
+def bars(
+    labels: tuple[str, ...],
+    amounts: tuple[int, ...],
+    organization: Organization,
+    name: str,
+    chosen: frozenset[int] = frozenset(),
+) -> SharedFigure:
+    """A few standing bars of money, in minor units; those that are not chosen are faint. Shared and read-only."""
     scale = 10.0 ** money.exponent(organization.currency)
     texts = [
         f"{_plain(label)}<br>{name} <b>{organization.money(a)}</b>" for label, a in zip(labels, amounts, strict=True)
@@ -164,21 +170,31 @@ def bars(labels: tuple[str, ...], amounts: tuple[int, ...], organization: Organi
         hovertext=texts,
         hovertemplate="%{hovertext}<extra></extra>",
     )
+    _faint(bar, len(labels), chosen)
     marks = nice_marks(min(amounts, default=0) / scale, max(amounts, default=0) / scale)
     texts = [_compact(mark, organization.currency, organization) for mark in marks]
     return SharedFigure(data=[bar], layout=_simple(marks, texts))
 
 
 @lru_cache(maxsize=64)
-def stacked(labels: tuple[str, ...], series: tuple[tuple[str, tuple[int, ...]], ...]) -> SharedFigure:
-    """Counts over time, several on top of each other. Shared and read-only."""
+def stacked(
+    labels: tuple[str, ...], series: tuple[tuple[str, tuple[int, ...]], ...], chosen: frozenset[int] = frozenset()
+) -> SharedFigure:
+    """Counts over time, several on top of each other; a stretch can be dragged over. Shared and read-only."""
     data = [
         go.Bar(name=name, x=labels, y=counts, marker={"color": colour})
         for (name, counts), colour in zip(series, (COLOURS["billed_minor"], COLOURS["collected_minor"]), strict=False)
     ]
+    for bar in data:
+        _faint(bar, len(labels), chosen)
     high = max((sum(column) for column in zip(*(counts for _, counts in series), strict=True)), default=0)
     marks = nice_marks(0, high, whole=True)
-    layout = _simple(marks, [f"{mark:,.0f}" for mark in marks]) | {"barmode": "stack", "showlegend": True}
+    layout = _simple(marks, [f"{mark:,.0f}" for mark in marks]) | {
+        "barmode": "stack",
+        "showlegend": True,
+        "dragmode": "select",
+        "selectdirection": "h",
+    }
     return SharedFigure(data=data, layout=layout | {"margin": {"l": 8, "r": 8, "t": 36, "b": 8}, "legend": _LEGEND})
 
 
@@ -192,8 +208,10 @@ def _simple(marks: list[float], texts: list[str]) -> dict[str, Any]:
         "showlegend": False,
         "paper_bgcolor": _FAINT,
         "plot_bgcolor": _FAINT,
-        "modebar": _CAMERA,
+        "modebar": CAMERA,
         "dragmode": False,
+        "clickmode": "event+select",
+        "hovermode": "closest",
         "xaxis": names | {"nticks": _DAY_MARKS},
         "yaxis": scale | {"tickvals": marks, "ticktext": texts, "range": [marks[0], marks[-1]]},
     }
@@ -238,7 +256,7 @@ def heat(
         "showlegend": False,
         "paper_bgcolor": _FAINT,
         "plot_bgcolor": _FAINT,
-        "modebar": _CAMERA,
+        "modebar": CAMERA,
         "dragmode": False,
         "hovermode": "closest",
         "hoverdistance": -1,  # a square is wider than its point: the nearest one is meant
@@ -333,7 +351,7 @@ def _layout(answer: Answer, measures: Sequence[Measure], organization: Organizat
         "hovermode": "closest",
         "paper_bgcolor": _FAINT,
         "plot_bgcolor": _FAINT,
-        "modebar": _CAMERA,
+        "modebar": CAMERA,
         "dragmode": False if lying else "select",
         "selectdirection": "h",
         "clickmode": "event+select",

@@ -9,9 +9,11 @@ import plotly.graph_objects as go
 
 from clinic_core.domain import noshow
 from clinic_core.domain.noshow import Bin, Quality
+from ui.charts import CAMERA, CONFIG
 from ui.planning_parts import percent
 
-CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
+__all__ = ["CONFIG", "changes", "reliability"]
+
 _MORE, _LESS, _ALL = "#0d9488", "#e11d48", "#0284c7"
 _GRID: Final = "rgba(128, 148, 145, 0.25)"
 _LINE: Final = "rgba(128, 148, 145, 0.9)"
@@ -80,8 +82,8 @@ def changes(labels: Sequence[str], amounts: Sequence[float], texts: Sequence[str
     )
     layout = {
         **_LAYOUT,
-        "margin": {**_LAYOUT["margin"], "t": 8},
-        "height": 30 + 40 * len(labels),
+        "margin": {**_LAYOUT["margin"], "t": 30},
+        "height": 52 + 40 * len(labels),
         "bargap": 0.35,
         "showlegend": False,
         "xaxis": {
@@ -102,6 +104,7 @@ _LAYOUT: Final[dict[str, Any]] = {
     "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
     "paper_bgcolor": _FAINT,
     "plot_bgcolor": _FAINT,
+    "modebar": CAMERA,
     "dragmode": False,
     "hovermode": "closest",
 }

@@ -16,15 +16,17 @@ import pandas as pd
 import streamlit as st
 
 from clinic_core.clinic import Clinic
-from clinic_core.reports.measures import HOUR, LOCATION, METHOD, PAYER, PRACTITIONER, SERVICE, WEEKDAY
+from clinic_core.reports.measures import HOUR, LOCATION, METHOD, PAYER, PRACTITIONER, RATE, SERVICE, WEEKDAY
 from clinic_core.reports.periods import Grain, Span, days_of, grain_for, last_day
-from clinic_core.services import report_files
+from clinic_core.services import report_files, reports
 from clinic_core.services.reports import Question
 from ui import widgets
 from ui.text import plain
 
 _URL: Final = "query-params"
 _AUTO: Final = "Auto"
+AGES: Final = "report_ages"  # of what is owed: a filter of the board Receivables alone
+_COHORT: Final = "cohort"  # in the address: the first day of a cohort's period and how many later, "2026-01-01..3"
 _CHOSEN: Final = "chosen"  # in the address: the days that were selected on a chart, "2026-01-01..2026-03-31"
 
 
@@ -48,6 +50,7 @@ DIMENSIONS: Final = (
     Dimension(METHOD, "methods", "Methods", "report_methods"),
     Dimension(PAYER, "payer_ids", "Payers", "report_payers"),
     Dimension(LOCATION, "location_ids", "Rooms", "report_rooms"),
+    Dimension(RATE, "rates", "Rates of tax", "report_rates"),
     Dimension(WEEKDAY, "weekdays", "Weekdays", "report_weekdays"),
     Dimension(HOUR, "hours", "Hours", "report_hours"),
 )
@@ -114,9 +117,41 @@ def choose_days(first: pd.Timestamp, last: pd.Timestamp, grain: Grain) -> None:
         st.query_params[_CHOSEN] = f"{start_on.isoformat()}..{end_on.isoformat()}"
 
 
+def chosen_periods(question: Question, days: Sequence[pd.Timestamp]) -> frozenset[int]:
+    """Which of some periods begin within the days that were selected; none when all count."""
+    first, last = question.chosen_from, question.chosen_to
+    if first is None or last is None:
+        return frozenset()
+    return frozenset(place for place, day in enumerate(days) if first <= day.date() <= last)
+
+
+def choose_cohort(first: date, later: int) -> None:
+    """Select those who were new in a period and came again so many periods later, or let go; for callbacks."""
+    if chosen_cohort() == (first, later):
+        st.query_params.pop(_COHORT, None)
+    else:
+        st.query_params[_COHORT] = f"{first.isoformat()}..{later}"
+
+
+def chosen_cohort() -> tuple[date, int] | None:
+    """The cohort that the address says was selected; None when it makes no sense."""
+    first, _, later = str(st.query_params.get(_COHORT, "")).partition("..")
+    try:
+        return date.fromisoformat(first), int(later)
+    except ValueError:
+        return None
+
+
 def forget_days() -> None:
     """Take the selection of days back."""
     st.query_params.pop(_CHOSEN, None)
+
+
+def said_not_known(question: Question, *kinds: str) -> None:
+    """Say what of the selection does not narrow what is shown, when it is made of these kinds of facts."""
+    reasons = reports.not_known(question, *kinds)
+    if reasons:
+        st.caption(plain(f"Not all that is selected counts here. {'. '.join(reasons)}."))
 
 
 def words(clinic: Clinic, question: Question) -> list[str]:
@@ -129,6 +164,16 @@ def words(clinic: Clinic, question: Question) -> list[str]:
         chosen = [str(names.get(value, value)) for value in sorted(getattr(question, dimension.field))]
         said += [", ".join(chosen)] if chosen else []
     return said
+
+
+def told_apart(names: Mapping[Any, str]) -> dict[str, Any]:
+    """Name -> id; the second of two that share a name gets a number."""
+    seen: Counter[str] = Counter()
+    shown: dict[str, Any] = {}
+    for known, name in names.items():
+        seen[name] += 1
+        shown[name if seen[name] == 1 else f"{name} ({seen[name]})"] = known
+    return shown
 
 
 def _selections(clinic: Clinic) -> dict[str, frozenset[Any]]:
@@ -148,16 +193,6 @@ def _choose(label: str, names: Mapping[Any, str], key: str) -> frozenset[Any]:
     return frozenset(shown[name] for name in chosen if name in shown)
 
 
-def told_apart(names: Mapping[Any, str]) -> dict[str, Any]:
-    """Name -> id; the second of two that share a name gets a number."""
-    seen: Counter[str] = Counter()
-    shown: dict[str, Any] = {}
-    for known, name in names.items():
-        seen[name] += 1
-        shown[name if seen[name] == 1 else f"{name} ({seen[name]})"] = known
-    return shown
-
-
 def _said(clinic: Clinic, question: Question) -> None:
     """Say what is selected, with the way back."""
     if question.as_of is not None:
@@ -172,6 +207,8 @@ def _said(clinic: Clinic, question: Question) -> None:
 
 def _forget_all() -> None:
     forget_days()
+    st.query_params.pop(_COHORT, None)
+    st.session_state[AGES] = []
     for dimension in DIMENSIONS:
         st.session_state[dimension.widget] = []
 

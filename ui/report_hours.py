@@ -13,16 +13,22 @@ import streamlit as st
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.schedules import WEEKDAYS
-from clinic_core.services import report_files, utilisation
-from clinic_core.services.reports import Question
+from clinic_core.reports.measures import VISITS
+from clinic_core.services import listings, utilisation
+from clinic_core.services.reports import Figure, Question
 from clinic_core.services.utilisation import Utilisation
-from ui import charts, report_filters, report_tables, widgets
+from ui import charts, report_filters, report_listings, report_rows, report_tables, widgets
 from ui.text import plain
 
 Cells: TypeAlias = dict[tuple[int, int], Mapping[Any, Any]]
 
 _HOUR: Final = 60
 _KEY: Final = "hours.grid"
+_ROWS: Final = {
+    "Seen": Figure("attendance", "seen"),
+    "No-show": Figure("attendance", "missed"),
+    "Open": Figure("attendance", "open"),
+}
 
 
 def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
@@ -30,18 +36,28 @@ def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
     found = utilisation.of(clinic, actor, question)
     every = utilisation.of(clinic, actor, replace(question, weekdays=frozenset(), hours=frozenset()))
     st.caption(plain(found.because or utilisation.BASIS))
+    report_filters.said_not_known(question, VISITS)
     if every.grid.empty:
         widgets.nothing_here("No hours and no visits on these days. Choose other days, or fewer filters.", "schedule")
         return
     _tiles(found)
     _grid(clinic, question, every)
-    st.markdown("**By practitioner**")
-    names = report_files.names_of(clinic, "practitioner_id")
-    table = found.practitioners.rename(columns={"practitioner_id": "Practitioner", "share": "Used of offered"})
-    table["Practitioner"] = [names.get(key, key) for key in table["Practitioner"]]
-    for column in ("offered", "used", "missed", "idle", "over"):
-        table[column] = table[column] / _HOUR
-    st.dataframe(table, column_config=_columns(), hide_index=True)
+    basis = utilisation.BASIS
+    report_listings.show(
+        clinic,
+        actor,
+        question,
+        lambda at, who, _: listings.hours_by_practitioner(at, utilisation.of(at, who, question), basis),
+        title="**By practitioner**",
+    )
+    with st.expander("All squares as a table"):
+        report_listings.show(
+            clinic,
+            actor,
+            question,
+            lambda at, who, _: listings.hours_by_square(at, utilisation.of(at, who, question), basis),
+        )
+    report_rows.behind(clinic, actor, replace(question, end_on=found.last), _ROWS, "hours.rows")
 
 
 def _tiles(found: Utilisation) -> None:
@@ -118,11 +134,3 @@ def _text(grid: Cells, day: int, hour: int) -> str:
 
 def _hours(minutes: Any) -> str:
     return "–" if pd.isna(minutes) else f"{float(minutes) / _HOUR:,.1f} h"
-
-
-def _columns() -> dict[str, Any]:
-    heads = {"offered": "Offered", "used": "Used", "missed": "Missed", "idle": "Idle", "over": "Beyond"}
-    made: dict[str, Any] = {
-        column: st.column_config.NumberColumn(f"{head} (h)", format="%,.1f") for column, head in heads.items()
-    }
-    return made | {"Used of offered": st.column_config.NumberColumn(format="percent")}

@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection
+from typing import Final
 
-import pandas as pd
 import streamlit as st
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import access, money
+from clinic_core.domain import access
 from clinic_core.domain.access import Actor
-from clinic_core.services import receivables, report_files
-from clinic_core.services.receivables import BUCKETS, Call, Receivables
+from clinic_core.reports.measures import BALANCES, PAYER
+from clinic_core.services import listings, receivables
+from clinic_core.services.receivables import BUCKETS, Receivables
 from clinic_core.services.reports import Question
-from ui import charts, report_tables, widgets
+from ui import charts, report_filters, report_listings, report_tables, widgets
 from ui.text import plain
 
-_BUCKETS = [name for name, _ in BUCKETS]
+_URL: Final = "query-params"
+_CHART: Final = "receivables.ages"
+_BUCKETS: Final = [name for name, _ in BUCKETS]
 
 
 def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
     """Draw the board."""
-    found = receivables.of(clinic, actor, question)
+    every = receivables.of(clinic, actor, question)
     st.caption(plain(receivables.BASIS))
-    if found.items.empty:
+    report_filters.said_not_known(question, BALANCES)
+    if every.items.empty:
         widgets.nothing_here("Nothing is owed. Choose another day, or fewer filters.", "savings")
         return
+    ages = st.pills("Age", _BUCKETS, selection_mode="multi", key=report_filters.AGES, bind=_URL)
+    found = receivables.of_ages(every, ages)
     _tiles(clinic, found)
-    st.plotly_chart(
-        charts.bars(tuple(_BUCKETS), tuple(_by_bucket(found)), clinic.organization(), "Owed"),
-        key="receivables.ages",
-        config=charts.CONFIG,
-        alt="What is owed by its age. The table below has the numbers.",
+    _chart(clinic, every, ages)
+
+    def again(at: Clinic, who: Actor) -> Receivables:  # for a file, perhaps minutes later and for somebody else
+        return receivables.of_ages(receivables.of(at, who, question), ages)
+
+    basis = receivables.BASIS
+    made = report_listings.show(
+        clinic,
+        actor,
+        question,
+        lambda at, who, _: listings.ageing(at, again(at, who), basis),
+        title="**By who owes it**",
+        on_cell=lambda place, head: _cell(clinic, found, place, head),
     )
-    st.markdown("**By who owes it**")
-    _table(clinic, _by_payer(clinic, found), money_columns=[*_BUCKETS, "Total"])
+    if made.rows:
+        st.caption("Select a number: the open items below are what it is made of.")
     if access.allows(actor, "recall.read"):
-        _calls(clinic, actor, found)
-    _items(clinic, found)
+        report_listings.show(
+            clinic,
+            actor,
+            question,
+            lambda at, who, most: listings.calls(*receivables.calls(at, who, again(at, who), most=most), basis),
+            title="**Whom to call**: the most money for the longest time first",
+            empty="No patient owes anything.",
+        )
+    with st.expander(f"All {len(found.items):,} open items: {clinic.money(found.total_minor)}", expanded=bool(ages)):
+        report_listings.show(
+            clinic, actor, question, lambda at, who, most: listings.open_items(at, again(at, who), basis, most)
+        )
 
 
 def _tiles(clinic: Clinic, found: Receivables) -> None:
@@ -52,65 +75,35 @@ def _tiles(clinic: Clinic, found: Receivables) -> None:
     )
 
 
-def _by_bucket(found: Receivables) -> list[int]:
-    sums = found.items.groupby("bucket")["due_minor"].sum()
-    return [int(sums.get(name, 0)) for name in _BUCKETS]
+def _chart(clinic: Clinic, every: Receivables, ages: Collection[str]) -> None:
+    """All ages; a bar that is selected narrows everything else on the board."""
+    sums = every.items.groupby("bucket")["due_minor"].sum()
+    amounts = tuple(int(sums.get(name, 0)) for name in _BUCKETS)
+    chosen = frozenset(place for place, name in enumerate(_BUCKETS) if name in ages)
+    key = f"{_CHART}.{st.session_state.get(_CHART, 0)}"
+    st.plotly_chart(
+        charts.bars(tuple(_BUCKETS), amounts, clinic.organization(), "Owed", chosen),
+        key=key,
+        on_select=lambda: _selected(key),
+        selection_mode="points",
+        config=charts.CONFIG,
+        alt="What is owed by its age. The table below has the numbers.",
+    )
 
 
-def _by_payer(clinic: Clinic, found: Receivables) -> pd.DataFrame:
-    names = report_files.names_of(clinic, "payer_id")
-    table = found.ageing.rename(columns={"total": "Total"})
-    table.insert(0, "Owed by", ["Patients" if not key else names.get(key, key) for key in table.pop("payer_id")])
-    return table
-
-
-def _calls(clinic: Clinic, actor: Actor, found: Receivables) -> None:
-    listed, count = receivables.calls(clinic, actor, found)
-    st.markdown("**Whom to call**: the most money for the longest time first")
-    if not listed:
-        st.caption("No patient owes anything.")
-        return
-    _table(clinic, pd.DataFrame([_call(one) for one in listed]), money_columns=["Owes"])
-    if count > len(listed):
-        st.caption(f"The first {len(listed)} of {count:,} patients.")
-
-
-def _call(one: Call) -> dict[str, Any]:
-    return {
-        "Patient": one.patient.name,
-        "Number": one.patient.number,
-        "Phone": one.patient.phone,
-        "Owes": one.due_minor,
-        "Invoices": one.invoices,
-        "Oldest (days)": one.oldest_days,
-    }
-
-
-def _items(clinic: Clinic, found: Receivables) -> None:
-    with st.expander(f"All {len(found.items):,} open items"):
-        names = report_tables.names_of(clinic)
-        shown = found.items.sort_values("day", kind="stable").head(500)
-        table = pd.DataFrame(
-            {
-                "Invoice": shown["label"].astype(str),
-                "Issued": shown["day"],
-                "Practitioner": [names.of("practitioner_id").get(key, key) for key in shown["practitioner_id"]],
-                "Owed by": [names.of("payer_id").get(key, key) for key in shown["payer_id"]],
-                "Due": shown["due_minor"],
-                "Age (days)": shown["age"],
-            }
+def _selected(key: str) -> None:
+    """A bar was selected, or is let go of."""
+    places = [int(point.get("point_index", -1)) for point in st.session_state[key].selection.points]
+    st.session_state[_CHART] = st.session_state.get(_CHART, 0) + 1
+    if places and 0 <= places[0] < len(_BUCKETS):
+        name, before = _BUCKETS[places[0]], list(st.session_state.get(report_filters.AGES) or [])
+        st.session_state[report_filters.AGES] = (
+            [age for age in before if age != name] if name in before else [*before, name]
         )
-        _table(clinic, table, money_columns=["Due"])
 
 
-def _table(clinic: Clinic, table: pd.DataFrame, *, money_columns: Sequence[str]) -> None:
-    organization = clinic.organization()
-    places = money.exponent(organization.currency)
-    shown = table.copy()
-    config: dict[str, Any] = {}
-    for column in money_columns:
-        shown[column] = shown[column] / 10**places
-        config[column] = st.column_config.NumberColumn(f"{column} ({organization.currency})", format=f"%,.{places}f")
-    for column in shown.select_dtypes("datetime").columns:
-        config[column] = st.column_config.DateColumn(column, format="D MMM YYYY")
-    st.dataframe(shown, column_config=config, hide_index=True)
+def _cell(clinic: Clinic, found: Receivables, place: int, head: str) -> None:
+    """A number of the table: who owes it, and of what age."""
+    report_filters.choose(clinic, PAYER, [found.ageing[PAYER].iloc[place]])
+    if head in _BUCKETS:
+        st.session_state[report_filters.AGES] = [head]

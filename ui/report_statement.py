@@ -10,8 +10,8 @@ import streamlit as st
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.services import reports
-from clinic_core.services.reports import SUMMARY, Question
-from ui import report_exports, report_tables, widgets
+from clinic_core.services.reports import SUMMARY, Figure, Question
+from ui import report_exports, report_filters, report_rows, report_tables, widgets
 from ui.text import plain
 
 _URL: Final = "query-params"
@@ -20,7 +20,7 @@ _TABLES = ("revenue_by_service", "revenue_by_method", "revenue_by_payer")
 
 def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
     """Draw the board."""
-    names = {p.name: p.id for p in clinic.directory().practitioners.values()}
+    names = report_filters.told_apart({p.id: p.name for p in clinic.directory().practitioners.values()})
     if not names:
         widgets.nothing_here("There are no practitioners yet. Add them in Settings.", "stethoscope")
         return
@@ -28,6 +28,10 @@ def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
     asked = replace(question, practitioner_ids=frozenset({names[str(chosen)]}))
     answers = reports.dashboard(clinic, actor, asked, _TABLES)
     st.html(report_tables.tiles(answers[SUMMARY], clinic.organization()))
+    figures = {measure.label: Figure(SUMMARY, measure.column) for measure in answers[SUMMARY].measures}
+    report_rows.behind(clinic, actor, asked, figures, "statement.rows")
+    if answers[SUMMARY].because:
+        st.caption(plain(answers[SUMMARY].because))
     written = report_tables.names_of(clinic)
     for name in _TABLES:
         answer = answers[name]

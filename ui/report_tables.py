@@ -31,7 +31,7 @@ from clinic_core.reports.measures import (
     Unit,
 )
 from clinic_core.reports.periods import PERIOD
-from clinic_core.services import report_files
+from clinic_core.services import listings, report_files
 from clinic_core.services.reports import Answer, Rows
 from ui import charts, report_filters, widgets
 
@@ -61,25 +61,12 @@ _HEADS: Final = {
     "discount_minor": "Discount",
     "net_minor": "Net",
     "tax_minor": "Tax",
+    "minutes": "Minutes",
     "waited_minutes": "Waited",
     "lead_days": "Booked ahead",
 }
-_EVENTS: Final = {
-    "issue": "Billed",
-    "cancel": "Taken back",
-    "credit-note": "Credit note",
-    "payment": "Payment",
-    "refund": "Refund",
-    "write-off": "Written off",
-    "deposit": "Deposit",
-    "deposit-refund": "Deposit given back",
-    "apply-credit": "From account",
-    "transfer": "Moved",
-    "assign": "Payer's part changed",
-    "reversal": "Correction taken back",
-}
-_FORMATS: Final = {"quantity": "%d", "waited_minutes": "%,.0f min", "lead_days": "%d days"}
-_UNIT_FORMATS: Final = {Unit.COUNT: "%,d", Unit.SHARE: "percent", Unit.MINUTES: "%,.1f min"}
+_FORMATS: Final = {"minutes": "%d min", "quantity": "%d", "waited_minutes": "%,.0f min", "lead_days": "%d days"}
+_UNIT_FORMATS: Final = {Unit.COUNT: "%,d", Unit.SHARE: "%.1f%%", Unit.MINUTES: "%,.1f min"}
 _TILES: Final = """
 dl.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem }
 dl.tiles, dl.tiles dd { margin: 0; padding: 0 }
@@ -101,7 +88,7 @@ class Names:
         if column == "status":
             return {status.value: mark.text for status, mark in widgets.STATUS.items()}
         if column == "event":
-            return _EVENTS
+            return listings.EVENTS
         return dict(next((pairs for name, pairs in self.columns if name == column), ()))
 
 
@@ -155,7 +142,7 @@ def figures(answer: Answer, names: Names, currency: str) -> pa.Table:
     columns: dict[str, Any] = {_HEADS[answer.key]: list(labels_of(answer, names))}
     for measure in answer.measures:
         values = answer.frame[measure.column]
-        columns[measure.label] = _major(values, currency) if measure.unit is Unit.MONEY else values.to_numpy()
+        columns[measure.label] = _readable(values, measure.unit, currency)
     return pa.Table.from_pandas(pd.DataFrame(columns), preserve_index=False)
 
 
@@ -181,26 +168,6 @@ def rows(found: Rows, names: Names, currency: str) -> pa.Table:
     return pa.Table.from_pandas(table, preserve_index=False)
 
 
-def written(clinic: Clinic, frame: pd.DataFrame, names: Names) -> pd.DataFrame:
-    """Any rows of facts as they are read: heads in words, names for ids, the patients' numbers, major units."""
-    currency = clinic.organization().currency
-    shown: dict[str, Any] = {}
-    if "patient_id" in frame:
-        numbers = clinic.patients.numbers(str(patient_id) for patient_id in frame["patient_id"].unique())
-        shown["Patient"] = [numbers.get(str(patient_id), "") for patient_id in frame["patient_id"]]
-    for column in frame.columns:
-        head = _HEADS.get(column)
-        if head is None:
-            continue
-        if column.endswith("_minor"):
-            shown[f"{head} ({currency})"] = _major(frame[column], currency)
-        elif known := names.of(column):
-            shown[head] = [known.get(key, key) for key in frame[column]]
-        else:
-            shown[head] = list(frame[column]) if isinstance(frame[column].dtype, pd.CategoricalDtype) else frame[column]
-    return pd.DataFrame(shown)
-
-
 def row_columns(found: Rows, organization: Organization) -> dict[str, Any]:
     """How the columns of `rows` are written."""
     made: dict[str, Any] = {"day": st.column_config.DateColumn("Day", format="D MMM YYYY")}
@@ -213,6 +180,13 @@ def row_columns(found: Rows, organization: Organization) -> dict[str, Any]:
         elif column != "day":
             made[column] = st.column_config.TextColumn(head)
     return {column: config for column, config in made.items() if column in found.frame}
+
+
+def _readable(values: pd.Series, unit: Unit, currency: str) -> Any:
+    """Amounts in major units, shares in percent: what a browser can sort and align."""
+    if unit is Unit.MONEY:
+        return _major(values, currency)
+    return values.to_numpy() * 100 if unit is Unit.SHARE else values.to_numpy()
 
 
 def _major(amounts: pd.Series, currency: str) -> pd.Series:

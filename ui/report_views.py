@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import streamlit as st
@@ -10,11 +11,12 @@ import streamlit as st
 from clinic_core import reports as catalogue
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
-from clinic_core.reports.measures import Chart, Measure, Unit
+from clinic_core.domain.money import round_minor
+from clinic_core.reports.measures import Chart, Measure
 from clinic_core.reports.periods import PERIOD, Grain
 from clinic_core.services import reports
-from clinic_core.services.reports import SUMMARY, Answer, Figure, Question, Rows
-from ui import charts, downloads, report_attendance, report_exports, report_filters, report_tables, widgets
+from clinic_core.services.reports import SUMMARY, Answer, Figure, Question
+from ui import charts, report_attendance, report_exports, report_filters, report_rows, report_tables, widgets
 from ui.charts import Extras
 from ui.report_tables import Names
 from ui.text import plain
@@ -24,7 +26,8 @@ _CHOSEN: Final = "reports.figure"
 _PILLS, _TABLE = _PLACES = ("reports.pills", "reports.table")
 _COMPARE: Final = ("Nothing", "A year earlier", "Target")
 _MONTHS_IN: Final = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
-_SHOWN: Final = 200
+_DAYS_IN: Final = {Grain.DAY: 1, Grain.WEEK: 7}
+_DAYS_IN_YEAR: Final = Decimal("365.25")
 _REVENUE: Final = "Revenue"
 _BESIDES: Final = {"Attendance": report_attendance.draw}
 
@@ -63,9 +66,8 @@ def board(clinic: Clinic, actor: Actor, question: Question, name: str, compare: 
     summary(clinic, answers[SUMMARY], earlier.get(SUMMARY))
     st.caption("Select a bar, or drag over a stretch of time: everything else follows. Select it again to let go.")
     first, *others = [answers[report] for report in names]
-    _chart(
-        clinic, question, first, Extras(before=earlier.get(first.name), target_minor=_target(clinic, compare, first))
-    )
+    target_minor = _target(clinic, question, compare, first)
+    _chart(clinic, question, first, Extras(before=earlier.get(first.name), target_minor=target_minor))
     _side_by_side(clinic, question, others)
     if name in _BESIDES:
         _BESIDES[name](clinic, actor, question)
@@ -81,10 +83,25 @@ def _earlier(clinic: Clinic, actor: Actor, question: Question, names: Sequence[s
     return reports.dashboard(clinic, actor, reports.shifted(question, until=until), names)
 
 
-def _target(clinic: Clinic, compare: str, answer: Answer) -> int:
-    """What the target asks of each period of a chart."""
-    months = _MONTHS_IN.get(answer.grain, 0)
-    return clinic.organization().monthly_target_minor * months if compare == _COMPARE[2] and answer.key == PERIOD else 0
+def _target(clinic: Clinic, question: Question, compare: str, answer: Answer) -> int:
+    """What the target asks of each period of a chart, with a line that says how; 0 where there is none to draw."""
+    organization = clinic.organization()
+    monthly = organization.monthly_target_minor
+    if compare != _COMPARE[2] or answer.key != PERIOD:
+        return 0
+    if not monthly:
+        st.caption("No target is set. Set one in Settings, under Money.")
+        return 0
+    if any(reports.selected(question, dimension.key) for dimension in report_filters.DIMENSIONS):
+        st.caption("The target is the whole clinic's: it is not drawn while something of it is selected.")
+        return 0
+    days = _DAYS_IN.get(answer.grain)
+    if days is None:
+        return monthly * _MONTHS_IN[answer.grain]
+    share = round_minor(Decimal(monthly) * 12 * days / _DAYS_IN_YEAR)
+    text = f"{organization.money(monthly)} a month, {organization.money(share)} a {answer.grain.value}"
+    st.caption(plain(f"Target: {text} (twelve months shared out over 365.25 days)."))
+    return share
 
 
 def _side_by_side(clinic: Clinic, question: Question, answers: Sequence[Answer]) -> None:
@@ -127,11 +144,7 @@ def _turn(name: str) -> str:
 def _chosen_places(question: Question, answer: Answer, values: Sequence[Any]) -> frozenset[int]:
     """Which rows of a report are selected; none when all count."""
     if answer.key == PERIOD:
-        if question.chosen_from is None or question.chosen_to is None:
-            return frozenset()
-        return frozenset(
-            place for place, day in enumerate(values) if question.chosen_from <= day.date() <= question.chosen_to
-        )
+        return report_filters.chosen_periods(question, values)
     field = next((d.field for d in report_filters.DIMENSIONS if d.key == answer.key), "")
     chosen = getattr(question, field) if field else frozenset()
     return frozenset(place for place, value in enumerate(values) if value in chosen)
@@ -191,26 +204,8 @@ def _rows(clinic: Clinic, actor: Actor, question: Question, answers: Mapping[str
     asked = question if figure.value is None else answer.question
     if figure.column not in {measure.column for measure in answer.measures}:
         return
-    found = reports.rows(clinic, actor, asked, figure, most=_SHOWN)
-    names, organization = report_tables.names_of(clinic), clinic.organization()
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"#### {plain(_title(answer, figure, found.measure, names))}", width="content")
-        downloads.button(
-            "CSV",
-            clinic,
-            lambda at, who: reports.export_rows(at, who, asked, figure),
-            file_name=f"{figure.report}-{figure.column.removesuffix('_minor')}.csv",
-            mime=downloads.CSV,
-            key="reports.csv",
-        )
-    st.markdown(plain(_sum(clinic, found)))
-    st.dataframe(
-        report_tables.rows(found, names, organization.currency),
-        column_config=report_tables.row_columns(found, organization),
-        hide_index=True,
-        height=min(38 + 35 * max(len(found.frame), 1), 420),
-        key="reports.rows",
-    )
+    measure = next(measure for measure in answer.measures if measure.column == figure.column)
+    report_rows.draw(clinic, actor, asked, figure, _title(answer, figure, measure, report_tables.names_of(clinic)))
 
 
 def _key(place: str, name: str = "") -> str:
@@ -246,16 +241,6 @@ def _title(answer: Answer, figure: Figure, measure: Measure, names: Names) -> st
     if answer.key == PERIOD:
         return f"{measure.label}, {charts.period_text(figure.value, answer.grain)}"
     return f"{measure.label}, {names.of(answer.key).get(figure.value, figure.value)}"
-
-
-def _sum(clinic: Clinic, found: Rows) -> str:
-    """How many rows there are and what they add up to."""
-    count = f"{found.count:,} row" + ("" if found.count == 1 else "s")
-    shown = f", the latest {len(found.frame)} of them shown" if len(found.frame) < found.count else ""
-    if not found.measure.adds:
-        return f"{count}{shown}"
-    total = clinic.money(found.total) if found.measure.unit is Unit.MONEY else f"{found.total:,}"
-    return f"{total} in {count}{shown}"
 
 
 def _sentences(text: str) -> list[str]:

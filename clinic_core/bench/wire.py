@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,6 +24,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 _LARGEST_MESSAGE: Final = 64 * 2**20
+_CONTENT: Final = ("body", "spec", "data")  # of texts, of charts, of tables
 _FINISHED: Final = {
     ForwardMsg.ScriptFinishedStatus.FINISHED_SUCCESSFULLY,
     ForwardMsg.ScriptFinishedStatus.FINISHED_FRAGMENT_RUN_SUCCESSFULLY,
@@ -36,6 +39,7 @@ class Run:
     milliseconds: float = 0.0
     bytes_received: int = 0
     elements: int = 0
+    shown: str = ""  # stands for all texts, charts and tables that it drew: the same when these are
     fault: str = ""  # an exception's type, "an error message", "page not found", "compile error"; "" when all was well
 
 
@@ -49,6 +53,9 @@ class Tab:
     timers: dict[str, float] = field(default_factory=dict)  # fragment id -> seconds between its runs
     query: str = ""  # what follows the ? of the address
     drawn: dict[str, Any] = field(default_factory=dict)  # widget id -> its element, of the last whole run
+    chosen: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # widget id -> what is chosen in it
+
+    _content: list[bytes] = field(default_factory=list)
 
     async def run(
         self, *, page_hash: str = "", page_name: str = "", fragment_id: str = "", changed: Iterable[WidgetState] = ()
@@ -65,11 +72,13 @@ class Tab:
         else:
             self.timers.clear()
             self.drawn.clear()
+            self._content.clear()
         begun, seen = time.perf_counter(), Run()
         await self.socket.send(request.SerializeToString())
         while not await self._finished(seen):
             pass
         seen.milliseconds = (time.perf_counter() - begun) * 1000
+        seen.shown = sha256(b"".join(self._content)).hexdigest()
         return seen
 
     async def open(self, address: str) -> Run:
@@ -108,6 +117,11 @@ class Tab:
             element = getattr(delta.new_element, delta.new_element.WhichOneof("type") or "", None)
             if known := getattr(element, "id", ""):
                 self.drawn[known] = element
+                if getattr(element, "set_value", False):  # by the app: a bar that was selected changes a filter
+                    self.chosen[known] = list(getattr(element, "raw_values", ()))
+            for name in _CONTENT:
+                if value := getattr(element, name, b""):
+                    self._content.append(value.encode() if isinstance(value, str) else bytes(value))
 
     @staticmethod
     def _look_for_fault(delta: Any, seen: Run) -> None:

@@ -54,6 +54,11 @@ def share(part: float, locale: str) -> str:
     return rate(round(part * 1_000) * 10, locale)
 
 
+def decimal(number: float, locale: str) -> str:
+    """A number to a tenth, e.g. ``1,234.5``, as the locale writes it."""
+    return str(format_decimal(number, "#,##0.0", locale=locale_of(locale)))
+
+
 def count(number: int, locale: str) -> str:
     """A whole number with the locale's signs, e.g. ``1,234``."""
     return str(format_decimal(number, locale=locale_of(locale)))

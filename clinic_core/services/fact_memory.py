@@ -64,6 +64,14 @@ def snapshot(clinic: Clinic) -> Snapshot:
     return memory.snapshot(blocks, tails)
 
 
+def rates(clinic: Clinic) -> list[int]:
+    """Every rate of tax that was ever charged, lowest first; no query once the facts are in memory."""
+    memory = _memory(clinic)
+    if not memory.blocks.generation:
+        snapshot(clinic)
+    return sorted(memory.vocabulary.rates())
+
+
 def source(clinic: Clinic, name: str) -> Any:
     """The store of one kind of document that facts are made of."""
     return clinic.facts.journal if name == JOURNAL else clinic.facts.appointments
@@ -128,7 +136,7 @@ class _Memory:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._vocabulary = Vocabulary()
+        self.vocabulary = Vocabulary()
         self.blocks = _Blocks()
         self._tails = {name: _Tail(name, (), {}) for name in SOURCES}
         self._seen: dict[str, _Seen] = {}
@@ -142,7 +150,7 @@ class _Memory:
         listed = source(clinic, name).tail()
         tables = tables_of(clinic, name, (record for _, record in listed))
         with self._lock:
-            parts = parts_of(tables, self._vocabulary)
+            parts = parts_of(tables, self.vocabulary)
         found = _Tail(name, tuple(one for one, _ in listed), parts)
         self._tails[name] = found
         return found
@@ -152,7 +160,7 @@ class _Memory:
         with self._lock:
             known, generation = self.blocks, clinic.facts.generation()
             if generation != known.generation:
-                self.blocks = _loaded(clinic, known, generation, self._vocabulary)
+                self.blocks = _loaded(clinic, known, generation, self.vocabulary)
                 pa.default_memory_pool().release_unused()
             return self.blocks
 
@@ -168,7 +176,7 @@ class _Memory:
     def _of_source(self, blocks: _Blocks, tail: _Tail) -> _Seen:
         seen = self._seen.get(tail.name)
         if seen is None or seen.blocks is not blocks or seen.tail != tail.documents:
-            facts = {kind: _fact(kind, blocks, tail, self._vocabulary) for kind in _TABLES[tail.name]}
+            facts = {kind: _fact(kind, blocks, tail, self.vocabulary) for kind in _TABLES[tail.name]}
             seen = self._seen[tail.name] = _Seen(blocks, tail.documents, facts)
         return seen
 

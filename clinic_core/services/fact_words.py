@@ -207,6 +207,11 @@ class Vocabulary:
         self._words = {name: Codes(0 if name == RATE else "") for name in _WORDS}
         self._ids = {name: Ids() for name in IDS}
 
+    def rates(self) -> list[int]:
+        """Every rate of tax that was ever seen; none at all is one of them."""
+        found: list[int] = self._words[RATE].dtype().categories.tolist()
+        return found
+
     def __getitem__(self, column: str) -> Codes | Ids:
         known = _SHARED.get(column, column)
         return self._ids[known] if known in self._ids else self._words[known]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -12,7 +13,8 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.domain.people import Patient
-from clinic_core.services import ledger
+from clinic_core.services import facts, ledger
+from clinic_core.services.recent import Recent
 from clinic_core.services.reports import Question, owed_on
 
 BASIS: Final = (
@@ -21,11 +23,12 @@ BASIS: Final = (
 )
 BUCKETS: Final = (("0–30 days", 0), ("31–60 days", 31), ("61–90 days", 61), ("over 90 days", 91))
 _MOST: Final = 100
+_made: Recent[Receivables] = Recent(32)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Receivables:
-    """What is owed at the end of a day. Amounts in minor units."""
+    """What is owed at the end of a day. Amounts in minor units. Shared and read-only."""
 
     day: date
     items: pd.DataFrame  # document_id, label, patient_id, practitioner_id, payer_id, day, due_minor, age, bucket
@@ -52,6 +55,10 @@ def of(clinic: Clinic, actor: Actor, question: Question) -> Receivables:
     clinic.audit.record_read(actor, "receivable.read", "receivables")
     ends = (question.end_on, question.chosen_to, question.as_of, ledger.open_day(clinic))
     day = min(end for end in ends if end is not None)
+    return _made.get((facts.snapshot(clinic).serial, question, day), lambda: _of(clinic, question, day))
+
+
+def _of(clinic: Clinic, question: Question, day: date) -> Receivables:
     items = owed_on(clinic, question, day)
     age = (pd.Timestamp(day) - items["day"]).dt.days.clip(lower=0)  # billed after today's close: dated tomorrow
     names = [name for name, _ in BUCKETS]
@@ -61,7 +68,16 @@ def of(clinic: Clinic, actor: Actor, question: Question) -> Receivables:
     return Receivables(day=day, items=items, ageing=_ageing(items, names), total_minor=int(items["due_minor"].sum()))
 
 
-def calls(clinic: Clinic, actor: Actor, found: Receivables, *, most: int = _MOST) -> tuple[list[Call], int]:
+def of_ages(found: Receivables, ages: Collection[str]) -> Receivables:
+    """What of it is of some ages of `BUCKETS`; all of it when there are none."""
+    if not ages:
+        return found
+    items = found.items[found.items["bucket"].isin(ages)]
+    table = _ageing(items, [name for name, _ in BUCKETS])
+    return replace(found, items=items, ageing=table, total_minor=int(items["due_minor"].sum()))
+
+
+def calls(clinic: Clinic, actor: Actor, found: Receivables, *, most: int | None = _MOST) -> tuple[list[Call], int]:
     """Whom to call: patients by what they owe times how long, at most `most` of them, and how many there are."""
     access.require(actor, "recall.read")
     clinic.audit.record_read(actor, "recall.read", "receivables")
@@ -70,7 +86,7 @@ def calls(clinic: Clinic, actor: Actor, found: Receivables, *, most: int = _MOST
     people = weighed.groupby("patient_id").agg(
         due=("due_minor", "sum"), count=("due_minor", "size"), oldest=("age", "max"), weight=("weight", "sum")
     )
-    chosen = people.sort_values("weight", ascending=False, kind="stable").head(most)
+    chosen = people.sort_values("weight", ascending=False, kind="stable").head(len(people) if most is None else most)
     known = clinic.patients.for_list(str(patient_id) for patient_id in chosen.index)
     listed = [
         Call(

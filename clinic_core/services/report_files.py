@@ -99,8 +99,8 @@ def as_xlsx(clinic: Clinic, actor: Actor, question: Question, name: str, asked: 
 
 
 def label_of(key: str, value: Any, names: Mapping[Any, str]) -> Any:
-    """What a value of a key column is called, beside the names that `names_of` gives: rates are written in percent."""
-    return f"{money.show_percent(int(value))} %" if key == RATE else names.get(value, value)
+    """What a value of a key column is called; one without a name in `names` is written as it is."""
+    return names.get(value, value)
 
 
 def _written(clinic: Clinic, found: Answer) -> pd.DataFrame:

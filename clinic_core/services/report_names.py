@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from clinic_core.clinic import Clinic
+from clinic_core.domain import money
 from clinic_core.domain.billing import PaymentMethod
 from clinic_core.domain.schedules import WEEKDAYS
-from clinic_core.reports.measures import HOUR, LOCATION, METHOD, PAYER, PRACTITIONER, SERVICE, WEEKDAY
+from clinic_core.reports.measures import HOUR, LOCATION, METHOD, PAYER, PRACTITIONER, RATE, SERVICE, WEEKDAY
+from clinic_core.services import fact_memory
 
 
 def names_of(clinic: Clinic, key: str) -> Mapping[Any, str]:
@@ -22,5 +24,6 @@ def names_of(clinic: Clinic, key: str) -> Mapping[Any, str]:
         LOCATION: lambda: {"": "No room", **{room.id: room.name for room in directory.organization.rooms}},
         WEEKDAY: lambda: dict(enumerate(WEEKDAYS)),
         HOUR: lambda: {hour: f"{hour:02d}:00" for hour in range(24)},
+        RATE: lambda: {rate: f"{money.show_percent(rate)} %" for rate in fact_memory.rates(clinic)},
     }
     return known[key]() if key in known else {}

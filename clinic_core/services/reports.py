@@ -29,6 +29,7 @@ from clinic_core.reports.measures import (
     PAYER,
     PAYMENTS,
     PRACTITIONER,
+    RATE,
     ROWS,
     SERVICE,
     SO_FAR,
@@ -58,6 +59,7 @@ __all__ = [
     "dashboard",
     "export_rows",
     "facts_asked",
+    "not_known",
     "owed_on",
     "for_export",
     "rows",
@@ -77,14 +79,17 @@ _LACKING: Final[Mapping[str, Mapping[str, str]]] = {
     },
     PAYMENTS: {
         SERVICE: "Money comes in for whole invoices, not for one of their services",
+        RATE: "Money comes in for whole invoices, not for one of their rates of tax",
         HOUR: "Money is dated by its day, not by an hour",
     },
     VISITS: {
         METHOD: "A visit has no method of payment",
         PAYER: "A visit has no payer, only its invoice has",
+        RATE: "A visit has no rate of tax, only its invoice has",
     },
     BALANCES: {
         SERVICE: "Money comes in for whole invoices, not for one of their services",
+        RATE: "Money comes in for whole invoices, not for one of their rates of tax",
         METHOD: "What is owed has no method of payment",
         WEEKDAY: "What is owed adds up over all days, so it has no weekday",
         HOUR: "Money is dated by its day, not by an hour",
@@ -108,6 +113,7 @@ class Question:
     methods: frozenset[str] = frozenset()
     payer_ids: frozenset[str] = frozenset()  # "" is the patient
     location_ids: frozenset[str] = frozenset()  # "" is no room
+    rates: frozenset[int] = frozenset()  # of tax, in basis points
     weekdays: frozenset[int] = frozenset()  # 0 is Monday
     hours: frozenset[int] = frozenset()  # of the visit's start, local
     chosen_from: date | None = None  # days that were selected on a chart over time
@@ -167,6 +173,7 @@ _SELECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     METHOD: ("methods",),
     PAYER: ("payer_ids",),
     LOCATION: ("location_ids",),
+    RATE: ("rates",),
     WEEKDAY: ("weekdays",),
     HOUR: ("hours",),
 }
@@ -225,6 +232,11 @@ def shifted(question: Question, *, years: int = 1, until: date | None = None) ->
 def selected(question: Question, key: str) -> bool:
     """Whether something is selected of a report's key column."""
     return any(getattr(question, name) for name in _SELECTIONS.get(key, ()))
+
+
+def not_known(question: Question, *kinds: str) -> list[str]:
+    """Why some of what is selected does not narrow these kinds of facts, for a screen that shows them all the same."""
+    return [*dict.fromkeys(why for kind in kinds for why in _lacks(kind, question))]
 
 
 def answer(clinic: Clinic, actor: Actor, question: Question, name: str) -> Answer:

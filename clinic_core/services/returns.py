@@ -61,7 +61,7 @@ def of(clinic: Clinic, actor: Actor, question: Question) -> Returns:
     return _made.get((visits, question, today), lambda: _of(visits, narrow, question, today))
 
 
-def lapsed(clinic: Clinic, actor: Actor, *, months: int, most: int = _MOST) -> tuple[list[Lapsed], int]:
+def lapsed(clinic: Clinic, actor: Actor, *, months: int, most: int | None = _MOST) -> tuple[list[Lapsed], int]:
     """Whom to call back: the latest to lapse first, at most `most` of them, and how many there are.
 
     A patient has lapsed when the last visit that was seen is longer ago than `months` and none is booked.
@@ -70,7 +70,7 @@ def lapsed(clinic: Clinic, actor: Actor, *, months: int, most: int = _MOST) -> t
     clinic.audit.record_read(actor, "recall.read", f"lapsed-{months}")
     (visits, _), today = facts_asked(clinic, Question(), VISITS), clinic.today()
     gone = _gone.get((visits, months, today), lambda: _lapsed(visits, months, today))
-    chosen = gone.head(most)
+    chosen = gone.head(len(gone) if most is None else most)
     people = clinic.patients.for_list(chosen["patient_id"])
     lines = zip(chosen["patient_id"], chosen["last"].dt.date, chosen["visits"], strict=True)
     found = [Lapsed(patient=people[who], last_on=day, visits=int(n)) for who, day, n in lines if who in people]

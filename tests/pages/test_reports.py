@@ -100,7 +100,7 @@ def test_a_report_on_paper_is_written_as_the_clinic_writes(world: World) -> None
     clinic.organization_store.save(replace(clinic.organization(), locale="de_DE"))
     clinic.forget_directory()
     values = (0.1234, 12_345, pd.Timestamp(make.MONDAY), Decimal("1234.50"), float("nan"), "Dr A")
-    written = [report_exports._text(clinic, value, None) for value in values]
+    written = [report_exports._text(clinic, value, Unit.SHARE) for value in values]
 
     assert written == ["12,3\xa0%", "12.345", "02.03.2026", "1.234,50\xa0₹", "–", "Dr A"]
     asked = report_exports._asked(Question(start_on=make.MONDAY, as_of=make.TUESDAY), ["Cash"], "de_DE")

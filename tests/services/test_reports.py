@@ -282,6 +282,7 @@ FILTERS: Mapping[str, Iterable[Any]] = {
     "location_ids": ROOMS,
     "methods": ("", *(method.value for method in METHODS)),
     "weekdays": range(7),
+    "rates": (0, 500, 1_800),
 }
 
 
