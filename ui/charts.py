@@ -36,6 +36,8 @@ COLOURS: Final = {
     "nine_tenths": "#d97706",
     "net_minor": "#0d9488",
     "tax_minor": "#d97706",
+    "outstanding_minor": "#0284c7",
+    "late_rate": "#94a3b8",
 }
 _OTHER: Final = "#0284c7"
 _GRID: Final = "rgba(128, 148, 145, 0.25)"

@@ -146,7 +146,8 @@ def _rows(clinic: Clinic, actor: Actor, question: Question, grain: Grain, cohort
     basis = returns.BASIS
     if cohort is not None:
         first = charts.period_text(pd.Timestamp(cohort[0]), grain)
-        basis = f"First visit in {first}, seen again {cohort[1]} {grain.value}s later. {basis}"
+        later = f"{cohort[1]} {grain.value}{'' if cohort[1] == 1 else 's'} later"
+        basis = f"First visit in {first}, seen again {later}. {basis}"
     made = report_listings.show(
         clinic,
         actor,
@@ -154,7 +155,7 @@ def _rows(clinic: Clinic, actor: Actor, question: Question, grain: Grain, cohort
         lambda at, who, most: listings.patients_seen(
             at, patients_seen.of(at, who, question, cohort=cohort, grain=grain), basis, most
         ),
-        title=f"**{_SEEN}**" if cohort is None else f"**{_SEEN}**, new in {first}, {cohort[1]} {grain.value}s later",
+        title=f"**{_SEEN}**" if cohort is None else f"**{_SEEN}**, new in {first}, {later}",
     )
     st.caption(f"{made.rows:,} patients.")
 

@@ -25,6 +25,8 @@ def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
         widgets.nothing_here("There are no practitioners yet. Add them in Settings.", "stethoscope")
         return
     chosen = st.selectbox("Practitioner", list(names), key="report_practitioner", bind=_URL, width=260)
+    if question.practitioner_ids:
+        st.caption("A statement is of the practitioner who is chosen here, whoever is selected above.")
     asked = replace(question, practitioner_ids=frozenset({names[str(chosen)]}))
     answers = reports.dashboard(clinic, actor, asked, _TABLES)
     st.html(report_tables.tiles(answers[SUMMARY], clinic.organization()))

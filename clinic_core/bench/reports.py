@@ -33,6 +33,7 @@ _FILTERS: Final = (
     "report_methods",
     "report_payers",
     "report_rooms",
+    "report_rates",
 )
 _MOST_ON: Final = 4  # selections at once; then they are let go
 _MOST_TRIES: Final = 6  # clicks for each that is measured; the others show what was shown before

@@ -7,10 +7,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from clinic_core.reports.measures import CANCELLED, MISSED, SEEN
+from clinic_core.reports.measures import CANCELLED, LATE_HOURS, MISSED, SEEN
 
 AHEAD: Final = (("same day", 0), ("1–2 days", 1), ("3–7 days", 3), ("8–14 days", 8), ("15–30 days", 15), ("longer", 31))
-LATE_HOURS: Final = 24  # a cancellation with less notice is late
 
 
 def table(visits: pd.DataFrame) -> pd.DataFrame:

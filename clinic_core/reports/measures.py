@@ -26,6 +26,9 @@ VISIT_ROWS: Final = "visit_rows"
 ROWS: Final = {CHARGE_ROWS: CHARGES, PAYMENT_ROWS: PAYMENTS, VISIT_ROWS: VISITS}
 COUNT: Final = "count"  # how many facts a row stands for
 
+LATE: Final = "late"  # 1 of a visit that was cancelled with less notice than LATE_HOURS, else 0
+LATE_HOURS: Final = 24
+
 PRACTITIONER: Final = "practitioner_id"
 SERVICE: Final = "service_id"
 METHOD: Final = "method"
@@ -145,6 +148,30 @@ def billed_and_collected(charges: pd.DataFrame, payments: pd.DataFrame, key: str
     return (
         table if key == PERIOD else table.sort_values("billed_minor", ascending=False, kind="stable", ignore_index=True)
     )
+
+
+OWED: Final = Measure(column="outstanding_minor", label="Outstanding", facts=BALANCES, adds="due_minor")
+OWED_BASIS: Final = (
+    "Outstanding: all that was billed up to the day less all that was paid of it, refunded, settled with money on "
+    "account or written off up to it."
+)
+
+
+def owed(charges_so_far: pd.DataFrame, payments_so_far: pd.DataFrame, key: str) -> pd.DataFrame:
+    """What was billed less what was settled per key, from the first day on.
+
+    Returns:
+        One row per key that still owes or is owed, most first, periods oldest first: the key, `outstanding_minor`. Of a
+        period it is what is owed at its end.
+    """
+    billed, settled = sums(charges_so_far, key, "total_minor"), sums(payments_so_far, key, "settled_minor")
+    table = side_by_side(key, {"billed": billed, "settled": settled})
+    left = table["billed"] - table["settled"]
+    if key == PERIOD:
+        return table_of({key: table[key], "outstanding_minor": left.cumsum()})
+    still = left.to_numpy() != 0
+    table = table_of({key: table[key][still], "outstanding_minor": left[still]})
+    return table.sort_values("outstanding_minor", ascending=False, kind="stable", ignore_index=True)
 
 
 def share(part: pd.Series, whole: pd.Series) -> pd.Series:

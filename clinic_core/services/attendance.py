@@ -11,7 +11,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.reports import lead_time
-from clinic_core.reports.measures import CANCELLED, MISSED, SEEN, VISITS
+from clinic_core.reports.measures import CANCELLED, LATE_HOURS, MISSED, SEEN, VISITS
 from clinic_core.services.recent import Recent
 from clinic_core.services.reports import Question, facts_asked
 
@@ -35,7 +35,7 @@ def behind(clinic: Clinic, actor: Actor, question: Question, ahead: str, outcome
     visits = known.frame(narrow, _ROWS)
     visits = visits[visits["status"].isin(_OUTCOMES.get(outcome, ()))]
     if outcome == "Cancelled late":
-        visits = visits[visits["notice_hours"] < lead_time.LATE_HOURS]
+        visits = visits[visits["notice_hours"] < LATE_HOURS]
     names, edges = zip(*lead_time.AHEAD, strict=True)
     place = pd.Index(edges).searchsorted(visits["lead_days"].clip(lower=0), side="right") - 1
     found: pd.DataFrame = visits[place == (names.index(ahead) if ahead in names else -1)]

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clinic_core.reports import balances
-from clinic_core.reports.measures import COUNT, HOUR, WEEKDAY, table_of
+from clinic_core.reports.measures import COUNT, HOUR, LATE, WEEKDAY, table_of
 from clinic_core.reports.periods import PERIOD, Grain, period_of
 from clinic_core.services.fact_parts import (
     LEVELS,
@@ -363,6 +363,7 @@ FRAMES: Final[Mapping[str, tuple[str, ...]]] = {
         "waited_minutes",
         "lead_days",
         "notice_hours",
+        LATE,
         "booked_by",
     ),
 }

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from clinic_core.domain import facts
 from clinic_core.domain.appointments import AppointmentStatus
-from clinic_core.reports.measures import COUNT, WEEKDAY
+from clinic_core.reports.measures import COUNT, LATE, LATE_HOURS, WEEKDAY
 from clinic_core.reports.periods import weekday_of
 from clinic_core.services.fact_tables import CHARGES, PAYMENTS, SCHEMAS, SOURCE_ID, VISITS, source_ids
 from clinic_core.services.fact_words import IDS, RATE, Ints, Vocabulary
@@ -24,7 +24,7 @@ Column: TypeAlias = Any  # a numpy array, or an Arrow array of texts
 SUMS: Final[Mapping[str, tuple[str, ...]]] = {
     CHARGES: ("quantity", "gross_minor", "discount_minor", "net_minor", "tax_minor", "total_minor"),
     PAYMENTS: ("amount_minor", "settled_minor", "credit_minor", "written_off_minor"),
-    VISITS: ("minutes", "lead_days"),
+    VISITS: ("minutes", "lead_days", LATE),
 }
 _COARSE: Final[Mapping[str, tuple[str, ...]]] = {
     CHARGES: ("practitioner_id", "service_id", "location_id", "payer_id", "event", RATE),
@@ -55,11 +55,14 @@ class Part:
         return len(self.columns["day"])
 
     def column(self, name: str) -> Ints:
-        """A column of numbers; `weekday` is derived."""
+        """A column of numbers; `weekday` and `late` are derived."""
         if name == WEEKDAY:
             return weekday_of(self.columns["day"])
         if name == COUNT:
             return np.ones(len(self), np.int64)
+        if name == LATE:  # NaN, of what was not cancelled, is not less than anything
+            late: Ints = self.columns["notice_hours"] < LATE_HOURS
+            return late.astype(np.int64)
         found: Ints = self.columns[name]
         return found
 

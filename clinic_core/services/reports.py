@@ -352,10 +352,22 @@ class _Asked:
             grain=question.grain,
             measures=measures,
             question=question,
-            frame=_every_period(frame, question.grain, measures) if report.KEY == PERIOD else frame,
+            frame=self._periods(frame, measures) if report.KEY == PERIOD else frame,
             left_out=tuple(measure for measure in report.MEASURES if measure not in measures),
             because=lacking,
         )
+
+    def _periods(self, frame: pd.DataFrame, measures: tuple[Measure, ...]) -> pd.DataFrame:
+        """All periods that are asked for; what is owed at the end of one is still owed in the next."""
+        if frame.empty or not all(measure.facts == BALANCES for measure in measures):
+            return _every_period(frame, self._question.grain, measures)
+        first = max(filter(None, (self._question.start_on, self._question.chosen_from)), default=None)
+        day = frame[PERIOD].iloc[0] if first is None else pd.Timestamp(first)
+        begin = period_of(pd.Series([day]), self._question.grain).iloc[0]
+        end = max(frame[PERIOD].iloc[-1], begin)
+        every = every_period(min(frame[PERIOD].iloc[0], begin), end, self._question.grain)
+        owed_then = frame.set_index(PERIOD).reindex(every).ffill().fillna(0).astype("int64")
+        return owed_then.loc[begin:].rename_axis(PERIOD).reset_index()
 
     def _built(self, report: reports.Report, measures: tuple[Measure, ...]) -> pd.DataFrame:
         frame = report.build(*(self._facts(facts, report) for facts in report.FACTS))
@@ -398,13 +410,14 @@ class _Asked:
         measure = _measure(figure, self._question)
         if measure is None:
             raise NotFound("This report has no such figure. Choose another one.")
-        narrow = self._chosen(self.narrow(measure.facts), _report(figure.report).KEY, figure.value)
-        if measure.facts == BALANCES:
+        so_far, key = measure.facts == BALANCES, _report(figure.report).KEY
+        narrow = self._chosen(self.narrow(measure.facts), key, figure.value, so_far=so_far)
+        if so_far:
             return measure, None, narrow
         kind = _kind(measure.facts)
         if measure.statuses:
             narrow = narrow.with_only(STATE[kind], measure.statuses)
-        moved = measure.adds if kind == PAYMENTS else ""  # what moved no money is no part of what came in
+        moved = "" if kind == CHARGES else measure.adds  # a payment that moved no money is no part of what came in
         return measure, self.fact(kind), replace(narrow, known=measure.known, moved=moved)
 
     def _with_patients(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -415,13 +428,16 @@ class _Asked:
         numbered.insert(0, "patient", [self._numbers[patient_id] for patient_id in frame["patient_id"]])
         return numbered.reset_index(drop=True)
 
-    def _chosen(self, narrow: Narrow, key: str, value: Any) -> Narrow:
+    def _chosen(self, narrow: Narrow, key: str, value: Any, *, so_far: bool = False) -> Narrow:
         if not key or value is None:
             return narrow
         if key != PERIOD:
             return narrow.with_only(key, [value])
         first, last = pd.Timestamp(value).date(), last_day(value, self._question.grain)
-        return replace(narrow, first=max(first, narrow.first or first), last=min(last, narrow.last or last))
+        last = min(last, narrow.last or last)
+        if so_far:
+            return replace(narrow, last=last)
+        return replace(narrow, first=max(first, narrow.first or first), last=last)
 
 
 def _without_own(question: Question, name: str) -> Question:

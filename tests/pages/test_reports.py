@@ -22,7 +22,15 @@ from clinic_core.services.reports import Answer, Chart, Figure, Measure, Questio
 from tests import make
 from tests.conftest import World
 from tests.pages import screen
-from ui import charts, report_exports, report_filters, report_tables, report_views
+from ui import (
+    charts,
+    planning_charts,
+    report_exports,
+    report_filters,
+    report_receivables,
+    report_tables,
+    report_views,
+)
 
 
 def visited(world: World, *statuses: AppointmentStatus) -> None:
@@ -397,3 +405,77 @@ def test_a_year_earlier_ends_with_the_as_of_day(world: World, manager: Actor, cl
 def test_questions_are_the_same_whoever_asks() -> None:
     """They are keys of what is shared."""
     assert Question(service_ids=frozenset(["a", "b"])) == Question(service_ids=frozenset(["b", "a"]))
+
+
+@pytest.mark.parametrize(
+    ("board", "said"),
+    [
+        ("Receivables", "Money comes in for whole invoices"),
+        ("Hours", "A visit has no method of payment"),
+        ("Patients", "A visit has no method of payment"),
+        ("Oddities", "Money comes in for whole invoices"),
+    ],
+)
+def test_a_board_says_what_does_not_narrow_it(
+    world: World, manager: Actor, sold: Invoice, board: str, said: str
+) -> None:
+    """ "Only Consultation" above figures of everything would be a lie."""
+    visited(world, AppointmentStatus.FULFILLED)
+    page = press(screen.open_page("reports", world.clinic, manager), "Report", board)
+    assert "Not all that is selected counts here" not in screen.said(page)
+    choose(page, "Services", ["Consultation"])
+    choose(page, "Methods", ["UPI"])
+    assert said in screen.said(page)
+
+
+def test_an_age_that_is_selected_narrows_what_is_owed(world: World, manager: Actor, sold: Invoice) -> None:
+    """Nothing is older than a month; letting go shows all again."""
+    page = press(screen.open_page("reports", world.clinic, manager), "Report", "Receivables")
+    for age, owed in (("61–90 days", "₹0.00"), ("0–30 days", "₹400.00")):
+        press(page, "Age", [age])
+        assert f"All {int(owed != '₹0.00')} open items: {owed}" in [e.label for e in page.expander]
+
+
+def test_what_a_chart_of_ages_sends_is_not_trusted(state: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bar narrows, and lets go when it is selected again; a place that is not there does nothing."""
+    monkeypatch.setattr(report_receivables.st, "session_state", state)
+    for place, ages in ((7, None), (1, ["31–60 days"]), (1, [])):
+        state["chart"] = selection(points=[{"point_index": place}])
+        report_receivables._selected("chart")
+        assert state.get("report_ages") == ages
+
+
+def test_a_rate_of_tax_can_be_selected(world: World, manager: Actor, sold: Invoice, state: dict[str, Any]) -> None:
+    """Its bar would do nothing without a filter that stands for it."""
+    report_filters.toggle(world.clinic, "basis_points", 0)
+    assert state["report_rates"] == ["0 %"]
+
+
+def test_a_statement_of_each_of_two_people_of_one_name(world: World, manager: Actor, sold: Invoice) -> None:
+    """The second would hide the first, who could never be chosen."""
+    world.clinic.practitioners.save(replace(world.dr_b, name="Dr A"))
+    world.clinic.forget_directory()
+    page = press(screen.open_page("reports", world.clinic, manager), "Report", "Practitioner")
+    chosen = screen.field(page, "selectbox", "Practitioner")
+    assert chosen.options == ["Dr A", "Dr A (2)"]
+    for name, billed in (("Dr A", "₹500.00"), ("Dr A (2)", "₹0.00")):
+        screen.field(page, "selectbox", "Practitioner").set_value(name)
+        assert tiles(screen.run(page))["Billed"] == billed
+
+
+def test_the_target_is_pro_rata_and_the_whole_clinics(world: World, manager: Actor, sold: Invoice) -> None:
+    """Twelve months over 365.25 days; one practitioner is not measured by everybody's target."""
+    clinic = world.clinic
+    clinic.organization_store.save(replace(clinic.organization(), monthly_target_minor=3_043_750))
+    clinic.forget_directory()
+    page = screen.open_page("reports", clinic, manager)
+    screen.field(page, "selectbox", "Compare with").set_value("Target")
+    assert "₹30,437.50 a month, ₹1,000.00 a day" in screen.said(screen.run(page))
+    choose(page, "Practitioners", ["Dr A"])
+    assert "not drawn while something of it is selected" in screen.said(page)
+
+
+def test_every_chart_has_a_camera() -> None:
+    """Planning's charts can be saved as a picture, too."""
+    assert planning_charts.CONFIG["modeBarButtons"] == [["toImage"]]
+    assert planning_charts.CONFIG["displayModeBar"]

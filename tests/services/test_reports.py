@@ -29,6 +29,7 @@ from clinic_core.errors import ClinicError, Forbidden, NotFound
 from clinic_core.reports.periods import Grain
 from clinic_core.services import (
     appointments,
+    attendance,
     fact_columns,
     facts,
     oddities,
@@ -744,3 +745,49 @@ def test_figures_are_for_managers_and_administrators(clinic, role):
             ask()
     with pytest.raises(Forbidden):
         reports.view(clinic, SYSTEM, ALL, "revenue")
+
+
+def test_what_is_owed_is_carried_from_period_to_period(world, manager):
+    """Nothing happened in April: what was owed at the end of March is owed at its end, too, and its rows say so."""
+    invoice = sold(world)
+    paid(world, invoice, 9_559)
+    paid(world, settling.applied(invoice, settling.payment(invoice, stamp(make.MONDAY), amount_minor=9_559,
+         method=PaymentMethod.CASH)), 5_000, date(2026, 5, 4))  # fmt: skip
+    asked = Question(start_on=date(2026, 4, 1), end_on=date(2026, 6, 30), grain=Grain.MONTH)
+
+    found = reports.answer(world.clinic, manager, asked, "outstanding")
+
+    april, may = found.frame["period"]
+    assert (april.month, may.month) == (4, 5)
+    assert found.frame["outstanding_minor"].tolist() == [20_000, 15_000]
+    figure = Figure("outstanding", "outstanding_minor", april)
+    assert reports.rows(world.clinic, manager, asked, figure).total == 20_000
+    for name in ("outstanding_by_practitioner", "outstanding_by_payer"):
+        assert reports.answer(world.clinic, manager, asked, name).frame["outstanding_minor"].tolist() == [15_000], name
+
+
+def test_a_cancellation_is_late_with_less_than_a_day_of_notice(world, manager):
+    """The evening before is late, the week before is not; the figure opens the late one alone."""
+    clinic, start = world.clinic, make.at("10:00", date(2026, 3, 10))
+    for at in (make.at("20:00", date(2026, 3, 9)), make.at("20:00", date(2026, 3, 3))):
+        events = make.events(S.CANCELLED, start=start, at_=at)
+        clinic.appointments.add_many([make.appointment(start=start, status=S.CANCELLED, events=events)])
+
+    (row,) = reports.answer(clinic, manager, ALL, "late_cancellations").frame.to_dict("records")
+    found = reports.rows(clinic, manager, ALL, Figure("late_cancellations", "late", make.DR_A))
+
+    assert (row["late_rate"], row["late"], row["cancelled"]) == (0.5, 1, 2)
+    assert found.frame["notice_hours"].tolist() == [14.0]
+    table = attendance.by_lead_time(clinic, manager, ALL)
+    for column, head in (("cancelled", "Cancelled"), ("late", "Cancelled late"), ("seen", "Seen")):
+        for ahead, count in zip(table["ahead"], table[column], strict=True):
+            assert len(attendance.behind(clinic, manager, ALL, ahead, head)) == count, (ahead, head)
+
+
+def test_a_rate_of_tax_narrows_what_is_billed_and_leaves_out_what_came_in(world, manager):
+    """Money comes in for whole invoices; what has no rate is named instead of being counted all the same."""
+    sold(world)
+    for rate, billed in ((1_800, 29_559), (0, 0)):
+        found = reports.answer(world.clinic, manager, Question(rates=frozenset([rate])), SUMMARY)
+        assert found.frame["billed_minor"].tolist() == [billed]
+        assert [m.column for m in found.left_out] == ["collected_minor", "outstanding_minor", "seen", "noshow_rate"]
