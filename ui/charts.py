@@ -66,6 +66,10 @@ _LEGEND: Final = {
     "traceorder": "normal",
 }
 CAMERA: Final = {"bgcolor": "rgba(0, 0, 0, 0)", "color": "#94a3b8", "activecolor": "#0d9488"}
+# Streamlit lets no bar be clicked where the layout says that a stretch can be dragged over ("select"). plotly takes the
+# template's mode in place of one that it does not know, and Streamlit does not look there.
+_DRAGGABLE: Final = {"layout": {"dragmode": "select"}}
+_DRAGGED: Final = "see the template"
 _DAY_MARKS: Final = 7  # periods that are named under a chart; as many as a phone has room for
 CONFIG: Final = {
     "displayModeBar": True,
@@ -84,6 +88,8 @@ class SharedFigure(go.Figure):  # type: ignore[misc]
         """The figure as a dictionary."""
         if not hasattr(self, "_sent"):
             self._sent: dict[str, Any] = super().to_dict()
+            if self.layout.template.layout.dragmode == "select":
+                self._sent["layout"]["dragmode"] = _DRAGGED
         return self._sent
 
 
@@ -194,7 +200,7 @@ def stacked(
     layout = _simple(marks, [f"{mark:,.0f}" for mark in marks]) | {
         "barmode": "stack",
         "showlegend": True,
-        "dragmode": "select",
+        "template": _DRAGGABLE,
         "selectdirection": "h",
     }
     return SharedFigure(data=data, layout=layout | {"margin": {"l": 8, "r": 8, "t": 36, "b": 8}, "legend": _LEGEND})
@@ -343,7 +349,7 @@ def _layout(answer: Answer, measures: Sequence[Measure], organization: Organizat
     names: dict[str, Any] = {"showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True}
     names |= {"autorange": "reversed", "type": "category"} if lying else _dates(answer)
     return {
-        "template": None,
+        "template": None if lying else _DRAGGABLE,
         "height": max(_LOWEST, 70 + _ROW_PIXELS * len(answer.frame)) if lying else _HEIGHT,
         "margin": {"l": 8, "r": 52 if lying else 8, "t": 36 if several else 8, "b": 8},
         "barmode": "stack" if answer.chart is Chart.STACKED else "group",
@@ -354,7 +360,7 @@ def _layout(answer: Answer, measures: Sequence[Measure], organization: Organizat
         "paper_bgcolor": _FAINT,
         "plot_bgcolor": _FAINT,
         "modebar": CAMERA,
-        "dragmode": False if lying else "select",
+        "dragmode": False,
         "selectdirection": "h",
         "clickmode": "event+select",
         "xaxis": scale if lying else names,

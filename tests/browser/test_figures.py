@@ -138,6 +138,15 @@ def test_a_bar_and_a_stretch_of_time_filter_everything_and_can_be_sent(page: Pag
     expect(_tile(page, "Billed")).to_have_text("₹3,182.36")
 
 
+def test_one_period_can_be_clicked_where_a_stretch_can_be_dragged_over(page: Page) -> None:
+    """Streamlit takes clicks away from a chart over time, and the month would stay as it was."""
+    _press(page, _bars(page, "Revenue").nth(1))
+    expect(page).to_have_url(re.compile("chosen="))
+    expect(_tile(page, "Billed")).to_have_text("₹795.59")
+    _press(page, _bars(page, "Revenue").nth(1))
+    expect(_tile(page, "Billed")).to_have_text("₹3,182.36")
+
+
 def test_a_figure_opens_its_rows(page: Page) -> None:
     """They are those of the selection, and they add up."""
     _press(page, _bars(page, "Methods").first)
