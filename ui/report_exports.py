@@ -23,7 +23,6 @@ from ui import downloads, report_filters
 
 _Make: TypeAlias = Callable[[Clinic, Actor], bytes]
 
-_AFTER: Final = {Unit.MINUTES: " min"}
 _MOST_ON_PAPER: Final = 2_000  # rows: about forty pages, within seconds
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -131,5 +130,7 @@ def _text(clinic: Clinic, value: Any, unit: Unit | None) -> str:
     if isinstance(value, Integral):
         return clinic.money(int(value)) if unit is Unit.MONEY else words.count(int(value), locale)
     if isinstance(value, float):
-        return words.share(value, locale) if unit is Unit.SHARE else words.decimal(value, locale) + _AFTER.get(unit, "")
+        if unit is Unit.SHARE:
+            return words.share(value, locale)
+        return words.decimal(value, locale) + (" min" if unit is Unit.MINUTES else "")
     return words.day(value, locale) if isinstance(value, date) else str(value)

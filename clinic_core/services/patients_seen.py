@@ -10,11 +10,11 @@ import pandas as pd
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
-from clinic_core.reports.measures import SEEN
+from clinic_core.reports.measures import SEEN, VISITS
 from clinic_core.reports.periods import Grain, period_of
 from clinic_core.services import facts
 from clinic_core.services.recent import Recent
-from clinic_core.services.reports import Question, rows_asked
+from clinic_core.services.reports import Question, facts_asked
 
 _COLUMNS: Final = ["patient_id", "day", "status"]
 _MONTHS: Final = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
@@ -33,7 +33,7 @@ def of(
 
     Returns:
         One row per patient: `patient_id`, `first` (visit ever), `last` (of these days), `visits` (on these days), `new`
-        (the first visit ever lies in these days).
+        (seen on these days in the period of the first visit ever), as `returns` counts them.
     """
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", "patients-seen")
@@ -47,24 +47,19 @@ def _of(clinic: Clinic, question: Question, cohort: tuple[date, int] | None, gra
     days = asked.groupby("patient_id", observed=True)["day"]
     made = pd.DataFrame({"last": days.max(), "visits": days.size()})
     made.insert(0, "first", ever.groupby("patient_id", observed=True)["day"].min().reindex(made.index))
-    begin = max(filter(None, (question.start_on, question.chosen_from)), default=None)
-    made["new"] = made["first"] >= (asked["day"].min() if begin is None else pd.Timestamp(begin))
+    began = period_of(made["first"].astype("datetime64[s]"), grain)
+    seen = asked.assign(period=period_of(asked["day"], grain), began=asked["patient_id"].map(began))
+    made["new"] = made.index.isin(seen.loc[seen["period"] == seen["began"], "patient_id"])
     if cohort is not None:
-        made = made[made.index.isin(_of_cohort(asked, made["first"], cohort, grain))]
+        start, later = cohort
+        then = pd.Timestamp(start) + pd.DateOffset(months=later * _MONTHS[grain])
+        again = made.index.isin(seen.loc[seen["period"] == then, "patient_id"])
+        made = made[made["new"] & (began == pd.Timestamp(start)) & again]
     return made.sort_values("last", ascending=False, kind="stable").reset_index()
 
 
 def _seen(clinic: Clinic, question: Question) -> pd.DataFrame:
-    visits = rows_asked(clinic, question, "visits", _COLUMNS)
-    return visits[visits["status"].isin(SEEN) & (visits["day"] <= pd.Timestamp(clinic.today()))]
-
-
-def _of_cohort(asked: pd.DataFrame, firsts: pd.Series, cohort: tuple[date, int], grain: Grain) -> pd.Series:
-    """The patients of a cohort that were seen in one period."""
-    start, later = cohort
-    begin = pd.Timestamp(start)
-    period = begin + pd.DateOffset(months=later * _MONTHS[grain])
-    theirs = firsts.index[period_of(firsts.astype("datetime64[s]"), grain) == begin]
-    then = asked[(period_of(asked["day"], grain) == period).to_numpy()]["patient_id"]
-    found: pd.Series = then[then.isin(theirs)]
-    return found
+    known, narrow = facts_asked(clinic, question, VISITS)
+    visits = known.frame(narrow, _COLUMNS)
+    seen: pd.DataFrame = visits[visits["status"].isin(SEEN) & (visits["day"] <= pd.Timestamp(clinic.today()))]
+    return seen

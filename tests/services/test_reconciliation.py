@@ -30,7 +30,7 @@ from clinic_core.domain.payers import Payer
 from clinic_core.errors import ClinicError
 from clinic_core.reports.lead_time import AHEAD
 from clinic_core.reports.measures import BALANCES, CHARGES, PAYMENTS, VISITS, Measure, Unit
-from clinic_core.reports.periods import Grain
+from clinic_core.reports.periods import PERIOD, Grain
 from clinic_core.services import (
     appointments,
     attendance,
@@ -45,7 +45,7 @@ from clinic_core.services import (
     settlement,
     utilisation,
 )
-from clinic_core.services.reports import Figure, Question
+from clinic_core.services.reports import Answer, Figure, Question
 from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import World, fresh_database, set_up
@@ -56,7 +56,7 @@ DAYS = 50
 FIRST = date(2025, 12, 8)  # over the end of three months and of a year
 PRACTITIONERS, ROOMS, PAYERS = (make.DR_A, make.DR_B), ("room-1", "room-2"), ("payer-1", "payer-2")
 SERVICES = (make.CONSULTATION, make.FOLLOW_UP, make.DRESSING)
-NO_SUMS = {"noshow_rate", "half", "nine_tenths"}
+NO_SUMS = {"noshow_rate", "late_rate", "half", "nine_tenths"}
 
 
 # -- a clinic at work ----------------------------------------------------------------------------------------------
@@ -417,6 +417,7 @@ def _visit(document: Document, as_of: date | None) -> list[Document]:
             "day": start.date(),
             "hour": start.hour,
             "lead_days": (start.date() - booked).days,
+            "late": known[-1]["status"] == "cancelled" and start - known[-1]["at"] < timedelta(hours=24),
             "waited_minutes": (seen - came).total_seconds() / 60 if came and seen else None,
         }
     ]
@@ -433,6 +434,7 @@ def _fits(question: Question, kind: str) -> Callable[[Document], bool]:
     chosen = {
         "practitioner_id": question.practitioner_ids,
         "service_id": question.service_ids,
+        "basis_points": question.rates,
         "method": question.methods,
         "payer_id": question.payer_ids,
         "location_id": question.location_ids,
@@ -453,7 +455,7 @@ def _right(past: Past, measure: Measure, question: Question) -> int | None:
     """What the ledger says; None where it says nothing by itself, as of the share of a line that a payer owes."""
     fits = _fits(question, measure.facts)
     if measure.facts == CHARGES and question.payer_ids:
-        if measure.adds != "total_minor" or question.service_ids:
+        if measure.adds != "total_minor" or question.service_ids or question.rates:
             return None
         return _billed_to(past, fits, question.payer_ids)
     rows = [row for row in _rows(past, measure.facts, question.as_of) if fits(row)]
@@ -478,7 +480,7 @@ def _compare(past: Past, question: Question) -> int:
                 continue
             assert measure.unit in (Unit.MONEY, Unit.COUNT), f"{name}.{measure.column} is a sum or is in NO_SUMS"
             basis = (measure.facts, measure.adds, measure.statuses, measure.known)
-            said[basis][name] = int(answer.frame[measure.column].sum())
+            said[basis][name] = _in_all(answer, measure)
             if basis not in rights:
                 rights[basis] = _right(past, measure, question)
     for basis, by_report in said.items():
@@ -488,6 +490,12 @@ def _compare(past: Past, question: Question) -> int:
             f"{basis}: the ledger says {rights[basis]}, {by_report}, asked {question}"
         )
     return sum(map(len, said.values()))
+
+
+def _in_all(answer: Answer, measure: Measure) -> int:
+    """What a report's column comes to: its sum, and of what is owed at the end of each period the last."""
+    column = answer.frame[measure.column]
+    return int((column.tail(1) if measure.facts == BALANCES and answer.key == PERIOD else column).sum())
 
 
 def _questions(chance: random.Random, how_many: int) -> Iterator[Question]:
@@ -500,6 +508,7 @@ def _questions(chance: random.Random, how_many: int) -> Iterator[Question]:
             grain=chance.choice(list(Grain)),
             practitioner_ids=_some(chance, PRACTITIONERS, 0.3),
             service_ids=_some(chance, SERVICES, 0.15),
+            rates=frozenset([chance.choice([0, 1_800])]) if chance.random() < 0.15 else frozenset(),
             methods=_some(chance, [method.value for method in PaymentMethod], 0.2),
             payer_ids=_some(chance, ("", *PAYERS), 0.25),
             location_ids=_some(chance, ("", *ROOMS), 0.25),
@@ -617,8 +626,13 @@ def test_rows_behind_figures_add_up(past: Past) -> None:
                 values = [None, *(answer.frame[answer.key] if answer.key else ())]
                 value = chance.choice(values)
                 rows = reports.rows(past.clinic, MANAGER, question, Figure(name, measure.column, value))
-                bars = answer.frame if value is None else answer.frame[answer.frame[answer.key] == value]
-                assert rows.total == int(bars[measure.column].sum()), (name, measure.column, value, question)
+                bar = answer.frame if value is None else answer.frame[answer.frame[answer.key] == value]
+                assert rows.total == _in_all(replace(answer, frame=bar), measure), (
+                    name,
+                    measure.column,
+                    value,
+                    question,
+                )
 
 
 def test_what_is_owed_is_the_same_everywhere(past: Past) -> None:
