@@ -372,7 +372,7 @@ class Till:
         """A random issued bill, and whether to deal with its payer."""
         for _ in range(3):
             found = self.clinic.invoices.of_patient(self.chance.choice(self.patients), most=8)
-            issued = [one for one in found if one.status is not InvoiceStatus.DRAFT]
+            issued = [one for one in found if one.issued_at is not None]
             fitting = [one for one in issued if wanted(one)] or issued
             if fitting:
                 bill = self.chance.choice(fitting)

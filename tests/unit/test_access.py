@@ -79,6 +79,19 @@ NOBODY_ASKS = {
     "report_names.names_of",
     "reports.owed_on",  # for services that have asked
     "reports.facts_asked",
+    "reports.not_known",  # words
+    "listings.ageing",  # tables of what a service found that has asked; saving one asks
+    "listings.calls",
+    "listings.cohorts",
+    "listings.hours_by_practitioner",
+    "listings.hours_by_square",
+    "listings.lapsed",
+    "listings.lead_times",
+    "listings.new_and_returning",
+    "listings.open_items",
+    "listings.patients_seen",
+    "listings.rows",
+    "receivables.of_ages",  # a part of what was found with leave
     "billing.may_cancel",
     "billing.require_posted",  # what follows these asks
     "ledger.current",
@@ -113,7 +126,6 @@ NOBODY_ASKS = {
     "sessions.sign_out",
     "sessions.sign_out_cookie",
     "sessions.touch",
-    "tills.heading_of",  # names the clinic only
     "tills.session",  # a part of what has asked
     "statements.ages",  # sums of what was read with leave
 }
