@@ -1,20 +1,24 @@
-"""A progress bar on stderr, for commands that take a while; nothing where stderr is no terminal."""
+"""A progress bar on stderr, for commands that take a while; now and then a line where stderr is no terminal."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from tqdm import tqdm
 
 Progress = Callable[[int, int], None]  # done, in all
+_IN_A_LOG_S: Final = 20.0  # between two lines
 
 
 @contextmanager
 def bar(what: str, unit: str = "rows") -> Iterator[Progress]:
     """Draws a bar that is moved by calling what it yields. `print` through `tell` while it is up."""
-    with tqdm(desc=what, unit=f" {unit}", file=sys.stderr, disable=None, dynamic_ncols=True, leave=False) as drawn:
+    seen = sys.stderr.isatty()
+    often = {"dynamic_ncols": True} if seen else {"mininterval": _IN_A_LOG_S, "delay": _IN_A_LOG_S, "ncols": 80}
+    with tqdm(desc=what, unit=f" {unit}", file=sys.stderr, leave=False, ascii=not seen, **often) as drawn:
 
         def move(done: int, total: int) -> None:
             drawn.total = total
