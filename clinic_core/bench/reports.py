@@ -176,7 +176,8 @@ def _rows(tab: Tab, chance: random.Random) -> WidgetState | None:
         return None
     known, element = found
     options = [option.content for option in element.options]
-    return _listed_state(tab, known, [chance.choice([one for one in options if [one] != tab.chosen[known]])])
+    others = [[one] for one in options if [one] != tab.chosen[known]]
+    return _listed_state(tab, known, chance.choice(others or [[]]))  # the only one is let go
 
 
 def _listed_state(tab: Tab, known: str, values: list[str]) -> WidgetState:
