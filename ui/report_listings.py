@@ -19,7 +19,7 @@ from ui.text import plain
 
 Make: TypeAlias = Callable[[Clinic, Actor, int | None], Listing]  # at most so many rows; all of them for a file
 
-_MOST: Final = 200
+_MOST: Final = 25
 _HEIGHT: Final = 420
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 import pandas as pd
@@ -13,17 +13,18 @@ from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, InvoiceStatus
 from clinic_core.reports import oddities
-from clinic_core.reports.measures import CHARGES, PAYMENTS, SEEN, VISITS
+from clinic_core.reports.measures import CHARGES, PAYMENTS, SEEN, VISITS, WEEKDAY
 from clinic_core.services.fact_columns import Fact, Narrow
 from clinic_core.services.recent import Recent
 from clinic_core.services.reports import Question, facts_asked
 
 _UNBILLED_DAYS: Final = 1  # a draft may wait so long
-MOST_VISITS: Final = 5_000  # of which invoices are looked for, the latest of those that are asked for
+MOST_VISITS: Final = 5_000  # of which invoices are looked for, the latest of all
 _AT_ONCE: Final = 50
 _WHO: Final = ["entry_id", "document_id", "label", "patient_id", "practitioner_id", "day", "event", "by"]
 _found: Recent[Oddities] = Recent(16)
-_billed: Recent[set[str]] = Recent(2)  # visits that have an invoice, by the charges that there were
+_billed: Recent[set[str]] = Recent(2)  # visits that have an invoice, by how many invoices were cancelled
+_without: Recent[pd.DataFrame] = Recent(4)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -61,9 +62,12 @@ def unbilled(clinic: Clinic, actor: Actor, question: Question) -> list[Unbilled]
     clinic.audit.record_read(actor, "report.read", "unbilled")
     visits, narrow = facts_asked(clinic, question, VISITS)
     until = clinic.today() - timedelta(days=_UNBILLED_DAYS)
+    charges, _ = facts_asked(clinic, Question(), CHARGES)
     asked = replace(narrow, last=min(until, narrow.last or until))
     drafts = [draft for draft in clinic.invoices.drafts() if _is_asked(draft, asked, question)]
-    without = _without_invoice(clinic, visits, asked)
+    without = _asked(
+        _without.get((visits, charges, until), lambda: _without_invoice(clinic, visits, charges, until)), asked
+    )
     numbers = clinic.patients.numbers([d.patient_id for d in drafts] + list(without["patient_id"]))
     waiting = [
         Unbilled(
@@ -96,11 +100,22 @@ def _is_asked(draft: Invoice, asked: Narrow, question: Question) -> bool:
     return not question.practitioner_ids or draft.practitioner_id in question.practitioner_ids
 
 
-def _without_invoice(clinic: Clinic, visits: Fact, asked: Narrow) -> pd.DataFrame:
+def _asked(visits: pd.DataFrame, asked: Narrow) -> pd.DataFrame:
+    """Those of some rows of visits that are asked for."""
+    first, last = asked.first or date.min, asked.last or date.max
+    days = visits["day"].dt.date
+    keep = (days >= first) & (days <= last)
+    for key, values in asked.only:
+        keep &= (visits["day"].dt.weekday if key == WEEKDAY else visits[key]).isin(values)
+    found: pd.DataFrame = visits[keep]
+    return found
+
+
+def _without_invoice(clinic: Clinic, visits: Fact, charges: Fact, until: date) -> pd.DataFrame:
     """Finished visits that have no invoice but cancelled ones: whoever finished them died at the wrong moment."""
-    seen, _, _ = visits.latest(asked.with_only("status", SEEN), MOST_VISITS, "")
-    charges, _ = facts_asked(clinic, Question(), CHARGES)
-    billed = _billed.get(charges, set)  # what is issued stays so until a charge is taken back
+    seen, _, _ = visits.latest(Narrow(last=until).with_only("status", SEEN), MOST_VISITS, "")
+    taken_back = len(charges.frame(Narrow().with_only("event", ["cancel"]), ["document_id"]))
+    billed = _billed.get(taken_back, set)  # what is issued stays so until it is cancelled
     drafted: set[str] = set()
     ids = [visit_id for visit_id in seen["document_id"] if visit_id not in billed]
     for some in (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)):

@@ -5,19 +5,21 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.reports.measures import SEEN, VISITS
-from clinic_core.reports.periods import Grain, period_of
-from clinic_core.services import facts
+from clinic_core.reports.periods import Grain, number_of
+from clinic_core.reports.returns import Ints
+from clinic_core.services.fact_columns import Fact, Narrow
 from clinic_core.services.recent import Recent
 from clinic_core.services.reports import Question, facts_asked
+from clinic_core.services.returns import firsts_of
 
 _COLUMNS: Final = ["patient_id", "day", "status"]
-_MONTHS: Final = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
 _made: Recent[pd.DataFrame] = Recent(8)
 
 
@@ -37,29 +39,40 @@ def of(
     """
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", "patients-seen")
-    key = (facts.snapshot(clinic).serial, question, cohort, grain, clinic.today())
-    return _made.get(key, lambda: _of(clinic, question, cohort, grain))
+    (visits, narrow), today = facts_asked(clinic, question, VISITS), clinic.today()
+    key = (visits, question, cohort, grain, today)
+    return _made.get(key, lambda: _of(visits, narrow, today, cohort, grain))
 
 
-def _of(clinic: Clinic, question: Question, cohort: tuple[date, int] | None, grain: Grain) -> pd.DataFrame:
-    ever = _seen(clinic, Question(as_of=question.as_of))
-    asked = _seen(clinic, question)
-    days = asked.groupby("patient_id", observed=True)["day"]
-    made = pd.DataFrame({"last": days.max(), "visits": days.size()})
-    made.insert(0, "first", ever.groupby("patient_id", observed=True)["day"].min().reindex(made.index))
-    began = period_of(made["first"].astype("datetime64[s]"), grain)
-    seen = asked.assign(period=period_of(asked["day"], grain), began=asked["patient_id"].map(began))
-    made["new"] = made.index.isin(seen.loc[seen["period"] == seen["began"], "patient_id"])
+def _of(visits: Fact, narrow: Narrow, today: date, cohort: tuple[date, int] | None, grain: Grain) -> pd.DataFrame:
+    every = visits.frame(narrow, _COLUMNS)
+    seen = every[every["status"].isin(SEEN) & (every["day"] <= pd.Timestamp(today))]
+    who, days = seen["patient_id"].cat.codes.to_numpy(), seen["day"].to_numpy().astype("datetime64[D]")
+    firsts, periods = firsts_of(visits), number_of(days, grain)
+    began = number_of(firsts, grain)
+    size = len(firsts)
+    new = _marked(size, who[periods == began[who]])
+    theirs = _marked(size, who)
     if cohort is not None:
-        start, later = cohort
-        then = pd.Timestamp(start) + pd.DateOffset(months=later * _MONTHS[grain])
-        again = made.index.isin(seen.loc[seen["period"] == then, "patient_id"])
-        made = made[made["new"] & (began == pd.Timestamp(start)) & again]
-    return made.sort_values("last", ascending=False, kind="stable").reset_index()
+        start = number_of(np.array([cohort[0]], "datetime64[D]"), grain)[0]
+        theirs = new & (began == start) & _marked(size, who[periods == start + cohort[1]])
+    last = np.zeros(size, np.int64)
+    np.maximum.at(last, who, days.astype(np.int64))
+    found = np.flatnonzero(theirs)
+    made = pd.DataFrame(
+        {
+            "patient_id": seen["patient_id"].cat.categories.take(found),
+            "first": firsts[found].astype("datetime64[s]"),
+            "last": last[found].astype("datetime64[D]").astype("datetime64[s]"),
+            "visits": np.bincount(who, minlength=size)[found],
+            "new": new[found],
+        }
+    )
+    return made.sort_values("last", ascending=False, kind="stable", ignore_index=True)
 
 
-def _seen(clinic: Clinic, question: Question) -> pd.DataFrame:
-    known, narrow = facts_asked(clinic, question, VISITS)
-    visits = known.frame(narrow, _COLUMNS)
-    seen: pd.DataFrame = visits[visits["status"].isin(SEEN) & (visits["day"] <= pd.Timestamp(clinic.today()))]
-    return seen
+def _marked(size: int, places: Ints) -> Ints:
+    """True at these places."""
+    made = np.zeros(size, bool)
+    made[places] = True
+    return made

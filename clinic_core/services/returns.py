@@ -78,7 +78,7 @@ def lapsed(clinic: Clinic, actor: Actor, *, months: int, most: int | None = _MOS
 
 
 def _of(visits: Fact, narrow: Narrow, question: Question, today: date) -> Returns:
-    firsts = _firsts.get(visits, lambda: returns.first_visits(_seen(visits.frame(columns=_COLUMNS))))
+    firsts = firsts_of(visits)
     seen = _seen(visits.frame(narrow, _COLUMNS))
     seen = seen[seen["day"] <= pd.Timestamp(today)]
     grain = question.grain if question.grain in (Grain.MONTH, Grain.QUARTER, Grain.YEAR) else Grain.MONTH
@@ -89,6 +89,11 @@ def _of(visits: Fact, narrow: Narrow, question: Question, today: date) -> Return
         periods=returns.new_and_returning(by_period, grain),
         cohorts=returns.cohorts(by_period, grain, min(end for end in ends if end is not None)),
     )
+
+
+def firsts_of(visits: Fact) -> Ints:
+    """`reports.returns.first_visits` of all days, for services that have asked access. Shared and read-only."""
+    return _firsts.get(visits, lambda: returns.first_visits(_seen(visits.frame(columns=_COLUMNS))))
 
 
 def _seen(visits: pd.DataFrame) -> pd.DataFrame:

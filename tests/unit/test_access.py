@@ -91,6 +91,7 @@ NOBODY_ASKS = {
     "listings.open_items",
     "listings.patients_seen",
     "listings.rows",
+    "returns.firsts_of",  # for services that have asked
     "receivables.of_ages",  # a part of what was found with leave
     "billing.may_cancel",
     "billing.require_posted",  # what follows these asks
