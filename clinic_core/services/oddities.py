@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from clinic_core.clinic import Clinic
@@ -13,7 +14,7 @@ from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.domain.billing import Invoice, InvoiceStatus
 from clinic_core.reports import oddities
-from clinic_core.reports.measures import CHARGES, PAYMENTS, SEEN, VISITS, WEEKDAY
+from clinic_core.reports.measures import CHARGES, PAYMENTS, RATE, SEEN, VISITS, WEEKDAY
 from clinic_core.services.fact_columns import Fact, Narrow
 from clinic_core.services.recent import Recent
 from clinic_core.services.reports import Question, facts_asked
@@ -22,7 +23,10 @@ _UNBILLED_DAYS: Final = 1  # a draft may wait so long
 MOST_VISITS: Final = 5_000  # of which invoices are looked for, the latest of all
 _AT_ONCE: Final = 50
 _WHO: Final = ["entry_id", "document_id", "label", "patient_id", "practitioner_id", "day", "event", "by"]
+_OF_CHARGES: Final = ["service_id", "location_id", "payer_id", RATE]
+_OF_PAYMENTS: Final = ["method", "location_id", "payer_id"]
 _found: Recent[Oddities] = Recent(16)
+_stocks: Recent[_Stock] = Recent(2)
 _billed: Recent[set[str]] = Recent(2)  # visits that have an invoice, by how many invoices were cancelled
 _without: Recent[pd.DataFrame] = Recent(4)
 
@@ -53,7 +57,8 @@ def of(clinic: Clinic, actor: Actor, question: Question) -> Oddities:
     access.require(actor, "report.read")
     clinic.audit.record_read(actor, "report.read", "oddities")
     charges, payments = (facts_asked(clinic, question, kind) for kind in (CHARGES, PAYMENTS))
-    return _found.get((charges[0], payments[0], question), lambda: _of(charges, payments))
+    stock = _stocks.get((charges[0], payments[0]), lambda: _stock_of(charges[0], payments[0]))
+    return _found.get((charges[0], payments[0], question), lambda: _of(stock, charges[1], payments[1]))
 
 
 def unbilled(clinic: Clinic, actor: Actor, question: Question) -> list[Unbilled]:
@@ -100,14 +105,14 @@ def _is_asked(draft: Invoice, asked: Narrow, question: Question) -> bool:
     return not question.practitioner_ids or draft.practitioner_id in question.practitioner_ids
 
 
-def _asked(visits: pd.DataFrame, asked: Narrow) -> pd.DataFrame:
-    """Those of some rows of visits that are asked for."""
-    first, last = asked.first or date.min, asked.last or date.max
-    days = visits["day"].dt.date
+def _asked(rows: pd.DataFrame, asked: Narrow) -> pd.DataFrame:
+    """Those of some rows of facts that are asked for."""
+    first, last = np.datetime64(asked.first or date.min), np.datetime64(asked.last or date.max)
+    days = rows["day"].to_numpy("datetime64[D]")
     keep = (days >= first) & (days <= last)
     for key, values in asked.only:
-        keep &= (visits["day"].dt.weekday if key == WEEKDAY else visits[key]).isin(values)
-    found: pd.DataFrame = visits[keep]
+        keep &= (rows["day"].dt.weekday if key == WEEKDAY else rows[key]).isin(values).to_numpy()
+    found: pd.DataFrame = rows[keep]
     return found
 
 
@@ -127,27 +132,42 @@ def _without_invoice(clinic: Clinic, visits: Fact, charges: Fact, until: date) -
     return seen[~seen["document_id"].isin(billed | drafted)]
 
 
-def _of(charges: tuple[Fact, Narrow], payments: tuple[Fact, Narrow]) -> Oddities:
-    billed, asked = charges
-    taken = asked.with_only("event", ["cancel", "credit-note"])
-    issued = replace(asked.with_only("event", ["issue"]), moved="discount_minor")
-    money, wanted = payments
-    given = wanted.with_only("event", ["refund", "write-off", "deposit-refund"])
-    voids = oddities.voids(
-        billed.frame(taken, [*_WHO, "total_minor"]), money.frame(given, [*_WHO, "amount_minor", "written_off_minor"])
-    )
+def _of(stock: _Stock, charged: Narrow, moved: Narrow) -> Oddities:
+    voids = oddities.voids(_asked(stock.taken_back, charged), _asked(stock.given_back, moved))
     return Oddities(
-        discounts=oddities.unusual_discounts(
-            billed.frame(issued, [*_WHO, "service_id", "gross_minor", "discount_minor", "total_minor"])
-        ),
-        payments=_equal_payments(money, wanted.with_only("event", ["payment"])),
+        discounts=_asked(stock.discounts, charged).reset_index(drop=True),
+        payments=_asked(stock.equal, moved).reset_index(drop=True),
         voids=voids,
         people=oddities.by_person(voids),
     )
 
 
-def _equal_payments(payments: Fact, wanted: Narrow) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Stock:
+    """The few rows of all days that may stand out, with all that can be selected: a click looks at these only."""
+
+    discounts: pd.DataFrame
+    equal: pd.DataFrame
+    taken_back: pd.DataFrame
+    given_back: pd.DataFrame
+
+
+def _stock_of(charges: Fact, payments: Fact) -> _Stock:
+    issued = replace(Narrow().with_only("event", ["issue"]), moved="discount_minor")
+    taken = Narrow().with_only("event", ["cancel", "credit-note"])
+    given = Narrow().with_only("event", ["refund", "write-off", "deposit-refund"])
+    lines = charges.frame(issued, [*_WHO, *_OF_CHARGES, "gross_minor", "discount_minor", "total_minor"])
+    return _Stock(
+        discounts=oddities.unusual_discounts(lines),
+        equal=_equal_payments(payments),
+        taken_back=charges.frame(taken, [*_WHO, *_OF_CHARGES, "total_minor"]),
+        given_back=payments.frame(given, [*_WHO, *_OF_PAYMENTS, "amount_minor", "written_off_minor"]),
+    )
+
+
+def _equal_payments(payments: Fact) -> pd.DataFrame:
     """Looks at all of them by a few columns, and takes the others of those few patients only."""
-    equal = oddities.equal_payments(payments.frame(wanted, ["event", "patient_id", "day", "method", "amount_minor"]))
-    theirs = wanted.with_only("patient_id", set(equal["patient_id"]))
-    return oddities.equal_payments(payments.frame(theirs, [*_WHO, "method", "amount_minor", "written_off_minor"]))
+    taken = Narrow().with_only("event", ["payment"])
+    equal = oddities.equal_payments(payments.frame(taken, ["event", "patient_id", "day", "method", "amount_minor"]))
+    theirs = taken.with_only("patient_id", set(equal["patient_id"]))
+    return oddities.equal_payments(payments.frame(theirs, [*_WHO, *_OF_PAYMENTS, "amount_minor", "written_off_minor"]))
