@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import pandas as pd
@@ -12,6 +11,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.reports.measures import CHARGES, PAYMENTS
 from clinic_core.services import listings, oddities
+from clinic_core.services.listings import Listing
 from clinic_core.services.oddities import Unbilled
 from clinic_core.services.reports import Question
 from ui import report_filters, report_listings
@@ -24,36 +24,38 @@ class _Part(NamedTuple):
     name: str  # of its file
     title: str
     icon: str
-    find: Callable[[Clinic, Actor, Question], pd.DataFrame]
+    what: str = ""  # the table of `Oddities`; "" for visits that were not billed
 
-
-def _part_of(what: str) -> Callable[[Clinic, Actor, Question], pd.DataFrame]:
-    return lambda clinic, actor, question: getattr(oddities.of(clinic, actor, question), what)
+    def find(self, clinic: Clinic, actor: Actor, question: Question) -> pd.DataFrame:
+        """The rows that there are now."""
+        if not self.what:
+            return _waiting(clinic, actor, question)
+        found: pd.DataFrame = getattr(oddities.of(clinic, actor, question), self.what)
+        return found
 
 
 def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
     """Draw the board."""
     st.caption("None of this is wrong by itself. Look at the rows and ask.")
     report_filters.said_not_known(question, CHARGES, PAYMENTS)
-    people = oddities.of(clinic, actor, question).people
+    found = oddities.of(clinic, actor, question)
+    people = found.people
     for row in people[people["stands_out"].astype(bool)].itertuples() if len(people) else ():
         st.warning(plain(f"{row.by} did {row.share:.0%} of all {int(people['count'].sum())} that were taken back."))
     for part in _PARTS:
-        _draw(clinic, actor, question, part)
+        rows = getattr(found, part.what) if part.what else _waiting(clinic, actor, question)
+        _draw(clinic, actor, question, part, rows)
 
 
-def _draw(clinic: Clinic, actor: Actor, question: Question, part: _Part) -> None:
-    rows = part.find(clinic, actor, question)
+def _draw(clinic: Clinic, actor: Actor, question: Question, part: _Part, rows: pd.DataFrame) -> None:
     shown = 0 < len(rows) <= _FEW
+
+    def make(at: Clinic, who: Actor, most: int | None) -> Listing:  # for a file, perhaps minutes later: found anew
+        found = rows if most is not None else part.find(at, who, question)
+        return listings.rows(at, part.name, part.title, found, most)
+
     with st.expander(f"{part.title}: {len(rows):,}", icon=f":material/{part.icon}:", expanded=shown):
-        report_listings.show(
-            clinic,
-            actor,
-            question,
-            lambda at, who, most: listings.rows(at, part.name, part.title, part.find(at, who, question), most),
-            title=" ",
-            empty="None.",
-        )
+        report_listings.show(clinic, actor, question, make, title=" ", empty="None.")
 
 
 def _waiting(clinic: Clinic, actor: Actor, question: Question) -> pd.DataFrame:
@@ -71,9 +73,9 @@ def _line(one: Unbilled) -> dict[str, object]:
 
 
 _PARTS = (
-    _Part("oddities-unbilled", "Finished visits that nobody billed by the next day", "receipt_long", _waiting),
-    _Part("oddities-discounts", "Discounts of a quarter of the price or more", "percent", _part_of("discounts")),
-    _Part("oddities-payments", "Equal payments of one patient on one day", "content_copy", _part_of("payments")),
-    _Part("oddities-people", "Who takes back the most", "person_search", _part_of("people")),
-    _Part("oddities-taken-back", "All that was taken back, given back or given up", "undo", _part_of("voids")),
+    _Part("oddities-unbilled", "Finished visits that nobody billed by the next day", "receipt_long"),
+    _Part("oddities-discounts", "Discounts of a quarter of the price or more", "percent", "discounts"),
+    _Part("oddities-payments", "Equal payments of one patient on one day", "content_copy", "payments"),
+    _Part("oddities-people", "Who takes back the most", "person_search", "people"),
+    _Part("oddities-taken-back", "All that was taken back, given back or given up", "undo", "voids"),
 )

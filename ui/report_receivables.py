@@ -35,15 +35,15 @@ def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
     _tiles(clinic, found)
     _chart(clinic, every, ages)
 
-    def again(at: Clinic, who: Actor) -> Receivables:  # for a file, perhaps minutes later and for somebody else
-        return receivables.of_ages(receivables.of(at, who, question), ages)
+    def rows(at: Clinic, who: Actor, most: int | None) -> Receivables:  # for a file, perhaps minutes later: found anew
+        return found if most is not None else receivables.of_ages(receivables.of(at, who, question), ages)
 
     basis = receivables.BASIS
     made = report_listings.show(
         clinic,
         actor,
         question,
-        lambda at, who, _: listings.ageing(at, again(at, who), basis),
+        lambda at, who, most: listings.ageing(at, rows(at, who, most), basis),
         title="**By who owes it**",
         on_cell=lambda place, head: _cell(clinic, found, place, head),
     )
@@ -54,13 +54,13 @@ def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
             clinic,
             actor,
             question,
-            lambda at, who, most: listings.calls(*receivables.calls(at, who, again(at, who), most=most), basis),
+            lambda at, who, most: listings.calls(*receivables.calls(at, who, rows(at, who, most), most=most), basis),
             title="**Whom to call**: the most money for the longest time first",
             empty="No patient owes anything.",
         )
     with st.expander(f"All {len(found.items):,} open items: {clinic.money(found.total_minor)}", expanded=bool(ages)):
         report_listings.show(
-            clinic, actor, question, lambda at, who, most: listings.open_items(at, again(at, who), basis, most)
+            clinic, actor, question, lambda at, who, most: listings.open_items(at, rows(at, who, most), basis, most)
         )
 
 
