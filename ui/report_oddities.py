@@ -41,7 +41,7 @@ def draw(clinic: Clinic, actor: Actor, question: Question) -> None:
     found = oddities.of(clinic, actor, question)
     people = found.people
     for row in people[people["stands_out"].astype(bool)].itertuples() if len(people) else ():
-        st.warning(plain(f"{row.by} did {row.share:.0%} of all {int(people['count'].sum())} that were taken back."))
+        st.warning(plain(f"{row.by} did {row.share:.0%} of all {int(people['count'].sum()):,} that were taken back."))
     for part in _PARTS:
         rows = getattr(found, part.what) if part.what else _waiting(clinic, actor, question)
         _draw(clinic, actor, question, part, rows)
