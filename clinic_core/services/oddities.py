@@ -21,14 +21,14 @@ from clinic_core.services.reports import Question, facts_asked
 
 _UNBILLED_DAYS: Final = 1  # a draft may wait so long
 MOST_VISITS: Final = 5_000  # of which invoices are looked for, the latest of all
-_AT_ONCE: Final = 50
+_NOT_ISSUED: Final = frozenset({InvoiceStatus.DRAFT, InvoiceStatus.CANCELLED})
 _WHO: Final = ["entry_id", "document_id", "label", "patient_id", "practitioner_id", "day", "event", "by"]
 _OF_CHARGES: Final = ["service_id", "location_id", "payer_id", RATE]
 _OF_PAYMENTS: Final = ["method", "location_id", "payer_id"]
 _found: Recent[Oddities] = Recent(16)
 _stocks: Recent[_Stock] = Recent(2)
 _billed: Recent[set[str]] = Recent(2)  # visits that have an invoice, by how many invoices were cancelled
-_without: Recent[pd.DataFrame] = Recent(4)
+_candidates: Recent[pd.DataFrame] = Recent(4)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -70,9 +70,8 @@ def unbilled(clinic: Clinic, actor: Actor, question: Question) -> list[Unbilled]
     charges, _ = facts_asked(clinic, Question(), CHARGES)
     asked = replace(narrow, last=min(until, narrow.last or until))
     drafts = [draft for draft in clinic.invoices.drafts() if _is_asked(draft, asked, question)]
-    without = _asked(
-        _without.get((visits, charges, until), lambda: _without_invoice(clinic, visits, charges, until)), asked
-    )
+    every = _candidates.get((visits, charges, until), lambda: _not_issued(clinic, visits, charges, until))
+    without = _without_invoice(clinic, _asked(every, asked))
     numbers = clinic.patients.numbers([d.patient_id for d in drafts] + list(without["patient_id"]))
     waiting = [
         Unbilled(
@@ -116,20 +115,22 @@ def _asked(rows: pd.DataFrame, asked: Narrow) -> pd.DataFrame:
     return found
 
 
-def _without_invoice(clinic: Clinic, visits: Fact, charges: Fact, until: date) -> pd.DataFrame:
-    """Finished visits that have no invoice but cancelled ones: whoever finished them died at the wrong moment."""
+def _without_invoice(clinic: Clinic, visits: pd.DataFrame) -> pd.DataFrame:
+    """Those of some visits that have no invoice but cancelled ones: whoever finished them died at the wrong moment."""
+    statuses = clinic.invoices.statuses_of_appointments(visits["document_id"])
+    with_one = [visit_id for visit_id, (_, status) in statuses.items() if status is not InvoiceStatus.CANCELLED]
+    return visits[~visits["document_id"].isin(with_one)]
+
+
+def _not_issued(clinic: Clinic, visits: Fact, charges: Fact, until: date) -> pd.DataFrame:
+    """Finished visits that nothing issued charges: drafts come and go without a new entry, so they are among them."""
     seen, _, _ = visits.latest(Narrow(last=until).with_only("status", SEEN), MOST_VISITS, "")
     taken_back = len(charges.frame(Narrow().with_only("event", ["cancel"]), ["document_id"]))
     billed = _billed.get(taken_back, set)  # what is issued stays so until it is cancelled
-    drafted: set[str] = set()
-    ids = [visit_id for visit_id in seen["document_id"] if visit_id not in billed]
-    for some in (ids[first : first + _AT_ONCE] for first in range(0, len(ids), _AT_ONCE)):
-        for visit_id, (_, status) in clinic.invoices.statuses_of_appointments(some).items():
-            if status is InvoiceStatus.DRAFT:
-                drafted.add(visit_id)
-            elif status is not InvoiceStatus.CANCELLED:
-                billed.add(visit_id)
-    return seen[~seen["document_id"].isin(billed | drafted)]
+    unknown = [visit_id for visit_id in seen["document_id"] if visit_id not in billed]
+    statuses = clinic.invoices.statuses_of_appointments(unknown)
+    billed.update(visit_id for visit_id, (_, status) in statuses.items() if status not in _NOT_ISSUED)
+    return seen[~seen["document_id"].isin(billed)]
 
 
 def _of(stock: _Stock, charged: Narrow, moved: Narrow) -> Oddities:

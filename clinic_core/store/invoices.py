@@ -35,6 +35,7 @@ from clinic_core.store.mongo import (
 from clinic_core.store.runs import Runs
 
 COUNT_SECONDS = 20.0
+_ASKED_AT_ONCE = 50
 _DRAFT = "draft"
 _OWING = "owing:"
 _AFTER_OWING = "owing;"  # the first text after all that begin with _OWING
@@ -138,11 +139,15 @@ class Invoices:
         return {invoice.appointment_id: invoice for invoice in found if invoice.appointment_id is not None}
 
     def statuses_of_appointments(self, appointment_ids: Iterable[str]) -> dict[str, tuple[str, InvoiceStatus]]:
-        """Appointment id -> id and status of the invoice that `of_appointments` gives, without reading it whole."""
-        wanted = {"appointment_id": {"$in": sorted(set(appointment_ids))}}
+        """Appointment id -> id and status of the invoice that `of_appointments` gives, without reading it whole.
+
+        However many they are: asked in small batches.
+        """
         fields = {"appointment_id": 1, "status": 1, "drafted_at": 1}
+        found: list[Document] = []
         with reaching():
-            found = list(self._collection.find(wanted, fields))
+            for some in batches(sorted(set(appointment_ids)), _ASKED_AT_ONCE):
+                found += self._collection.find({"appointment_id": {"$in": some}}, fields)
         found.sort(key=lambda d: (d["status"] != InvoiceStatus.CANCELLED.value, d["drafted_at"]))
         return {str(d["appointment_id"]): (str(d["_id"]), InvoiceStatus(d["status"])) for d in found}
 
