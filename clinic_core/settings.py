@@ -19,6 +19,8 @@ from clinic_core.errors import SettingsError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DEFAULT_DATABASE: Final = "clinic"
+CONSOLE: Final = "console"
+EVERYBODY: Final = "everybody"
 MIN_SECRET_LENGTH: Final = 32
 _MIN_DISTINCT: Final = 10
 MAX_PORT: Final = 65_535
@@ -88,6 +90,22 @@ def _hosts(value: str) -> tuple[str, ...]:
     return hosts
 
 
+def _message_recipients(value: str) -> tuple[str, ...]:
+    recipients = tuple(part.strip() for part in value.split(",") if part.strip())
+    words = {CONSOLE, EVERYBODY}
+    if len(recipients) > 1 and words & set(recipients):
+        raise _Wrong(f"must be {CONSOLE}, {EVERYBODY}, or only phone numbers and e-mail addresses")
+    if any(r not in words and not re.fullmatch(r"\+[1-9]\d{6,14}|[^@\s]+@[^@\s]+", r, re.ASCII) for r in recipients):
+        raise _Wrong(f"must be {CONSOLE}, {EVERYBODY}, or phone numbers (+15005550006) and e-mail addresses")
+    return recipients
+
+
+def _signing_key(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", value, re.ASCII):
+        raise _Wrong("must be the signing key that `backup keys` printed: 43 letters and digits")
+    return value
+
+
 def _secret(value: str) -> str:
     if len(value) < MIN_SECRET_LENGTH or len(set(value)) < _MIN_DISTINCT:
         raise _Wrong(f"must be random and at least {MIN_SECRET_LENGTH} characters long")
@@ -152,17 +170,90 @@ class Settings:
         default="",
         example="+15005550006",
     )
+    twilio_whatsapp_number: str = _variable(
+        "TWILIO_WHATSAPP_NUMBER",
+        _matching(r"\+[1-9]\d{6,14}", "a number in international form"),
+        default="",
+        example="+14155238886",
+    )
+    twilio_api_url: str = _variable(
+        "TWILIO_API_URL", _web_address, default="https://api.twilio.com", example="http://localhost:4010"
+    )
+    messages_to: tuple[str, ...] = _variable(
+        "MESSAGES_TO", _message_recipients, default=(), example="+15005550006,reception@example.org"
+    )
     smtp_host: str = _variable(
         "SMTP_HOST", _matching(r"[A-Za-z0-9.-]+", "a host name"), default="", example="smtp.example.org"
     )
     smtp_port: int = _variable("SMTP_PORT", _whole(1, MAX_PORT), default=587, example="587")
     smtp_user: str = _variable("SMTP_USER", str, default="", example="clinic@example.org")
     smtp_pass: str = _variable("SMTP_PASS", str, default="", example="the password of SMTP_USER", secret=True)
+    smtp_security: str = _variable(
+        "SMTP_SECURITY", _one_of("starttls", "tls", "none"), default="starttls", example="starttls"
+    )
+    smtp_from: str = _variable(
+        "SMTP_FROM", _matching(r"[^@\s]+@[^@\s]+", "an e-mail address"), default="", example="clinic@example.org"
+    )
+    alert_email: str = _variable(
+        "ALERT_EMAIL", _matching(r"[^@\s]+@[^@\s]+", "an e-mail address"), default="", example="admin@example.org"
+    )
+    alert_slack_url: str = _variable(
+        "ALERT_SLACK_URL",
+        _web_address,
+        default="",
+        example="https://hooks.slack.com/services/T000/B000/XXXX",
+        secret=True,
+    )
+    backup_dir: Path | None = _variable("BACKUP_DIR", _folder, default=None, example="/var/backups/clinic")
+    backup_recipient: str = _variable(
+        "BACKUP_RECIPIENT",
+        _matching(r"age1[0-9a-z]{58}", "an age public key, age1 and 58 characters"),
+        default="",
+        example="age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+    )
+    backup_signing_key: str = _variable(
+        "BACKUP_SIGNING_KEY", _signing_key, default="", example="what `backup keys` printed", secret=True
+    )
+    backup_bucket: str = _variable(
+        "BACKUP_BUCKET",
+        _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket's name"),
+        default="",
+        example="clinic-backups",
+    )
+    backup_bucket_prefix: str = _variable(
+        "BACKUP_BUCKET_PREFIX", _matching(r"[A-Za-z0-9._/-]+", "a path like clinic/"), default="", example="clinic/"
+    )
+    backup_bucket_url: str = _variable(
+        "BACKUP_BUCKET_URL", _web_address, default="", example="https://s3.eu-central-1.amazonaws.com"
+    )
+    backup_bucket_region: str = _variable(
+        "BACKUP_BUCKET_REGION",
+        _matching(r"[a-z0-9-]+", "a region like eu-central-1"),
+        default="us-east-1",
+        example="eu-central-1",
+    )
+    backup_access_key: str = _variable("BACKUP_ACCESS_KEY", str, default="", example="the key's id")
+    backup_secret_key: str = _variable(
+        "BACKUP_SECRET_KEY", str, default="", example="the secret of BACKUP_ACCESS_KEY", secret=True
+    )
 
     @property
     def database_name(self) -> str:
         """The path of `database_url`, or ``clinic``."""
         return unquote(urlsplit(self.database_url).path.removeprefix("/")) or DEFAULT_DATABASE
+
+    @property
+    def backup_folder(self) -> Path:
+        """Where backups lie on this machine: `backup_dir`, or ``backups`` in the data folder."""
+        return self.backup_dir or self.data_dir / "backups"
+
+    def may_message(self, recipient: str) -> bool:
+        """Whether a message may really go to a phone number or an address.
+
+        Outside production nobody is written to unless `messages_to` says so: demo and copied data have numbers too.
+        """
+        allowed = self.messages_to or ((EVERYBODY,) if self.is_production else ())
+        return EVERYBODY in allowed or recipient in allowed
 
     @property
     def cookie_secure(self) -> bool:
@@ -259,6 +350,12 @@ def _incomplete(settings: Settings) -> list[str]:
     needed = {**(twilio if any(twilio.values()) else {}), **(smtp if any(smtp.values()) else {})}
     if any(smtp.values()):
         needed["SMTP_HOST"] = settings.smtp_host
+    s3 = {
+        "BACKUP_BUCKET": settings.backup_bucket,
+        "BACKUP_ACCESS_KEY": settings.backup_access_key,
+        "BACKUP_SECRET_KEY": settings.backup_secret_key,
+    }
+    needed |= s3 if any(s3.values()) else {}
     missing = [name for name, value in needed.items() if not value]
     return [_problem(name, "is missing: the others of its group are set") for name in missing]
 
