@@ -15,7 +15,6 @@ from clinic_core.domain.schedules import WEEKDAYS, Schedule, free_starts
 from clinic_core.services.appointments import DayRow
 from ui import widgets
 from ui.day_view import DayColumn, DayView, Free, Gap, Line, Taken
-from ui.widgets import STATUS
 
 Stretch = tuple[datetime, datetime]
 _HALF_HOUR = 30
@@ -167,7 +166,7 @@ def _why_off(day: date, schedule: Schedule) -> str:
 def _taken(plan: Plan, row: DayRow, begin: datetime) -> Taken:
     visit, patient = row.appointment, row.patient
     start, end = visit.start.astimezone(plan.zone), visit.end.astimezone(plan.zone)
-    status = STATUS[visit.status]
+    status = widgets.status_mark(visit)
     service = plan.directory.services.get(visit.service_id)
     what = service.name if service else "Visit"
     who = f"{patient.name}, {patient.number}{', has allergies' if patient.allergies else ''}"

@@ -147,7 +147,7 @@ def _booked_line(clinic: Clinic, row: appointments.DayRow) -> Row:
             patient.name,
             patient.number,
             widgets.service_name(clinic, visit.service_id),
-            widgets.STATUS[visit.status],
+            widgets.status_mark(visit),
         ],
         steps=[Step(_OPEN, "Open")],
     )

@@ -83,7 +83,7 @@ def _row(clinic: Clinic, actor: Actor, row: DayRow, following: DayRow | None) ->
     visit, patient = row.appointment, row.patient
     names = steps.offered(actor, visit, today=clinic.today())
     wait = visit.since(S.ARRIVED) if visit.status is S.ARRIVED else None
-    mark = widgets.STATUS[visit.status]
+    mark = widgets.status_mark(visit)
     status = Mark(f"{mark.text} {widgets.minutes_since(clinic, wait)} min", mark.tone) if wait else mark
     return Row(
         id=visit.id,

@@ -126,7 +126,7 @@ def _visit(clinic: Clinic, visit: Appointment) -> Row:
             time,
             widgets.practitioner_name(clinic, visit.practitioner_id),
             widgets.service_name(clinic, visit.service_id),
-            widgets.STATUS[visit.status],
+            widgets.status_mark(visit),
         ],
         steps=[Step("open", "Open")],
     )

@@ -13,7 +13,7 @@ from clinic_core.domain import people
 from clinic_core.domain.access import Actor
 from clinic_core.services import planning
 from clinic_core.services.planning import CallList, CallRow
-from ui import widgets
+from ui import errors, session, steps, widgets
 from ui.planning_parts import percent
 from ui.rows import Mark, Row, Step, rows
 from ui.text import plain
@@ -25,6 +25,7 @@ _PURPOSE: Final = (
     "The risk helps to choose whom to call. It never decides who gets a visit: nothing that books, moves or cancels "
     "looks at it."
 )
+_PLACE: Final = "planning.calls"
 _SOME: Final = 15  # calls that fit into an hour
 _HIGH, _RAISED = 1.5, 1.1  # times the clinic's usual rate
 _HEIGHT: Final = 560
@@ -36,6 +37,7 @@ def show(clinic: Clinic, actor: Actor) -> None:
     only = widgets.practitioner_filter(clinic, "planning.practitioners")
     found = planning.call_list(clinic, actor, day)
     _leave_for_record(found)
+    errors.show_kept(_PLACE)
     shown = [row for row in found.rows if not only or row.appointment.practitioner_id in only]
     if found.refusal:
         st.info(plain(f"{found.refusal} The visits of those who missed some lately come first."))
@@ -51,11 +53,20 @@ def show(clinic: Clinic, actor: Actor) -> None:
         columns,
         lines,
         key="planning.calls",
-        on_step=lambda visit_id, _step: st.session_state.update({_OPEN: visit_id}),
+        on_step=_step,
         right=("Risk",),
         height=_HEIGHT,
     )
     st.caption(plain(f"{_PURPOSE} {_made(clinic, actor)}"))
+
+
+def _step(visit_id: str, step: str) -> None:
+    if step != steps.CONFIRM:
+        st.session_state[_OPEN] = visit_id
+        return
+    clinic = session.the_clinic()
+    with errors.keep_errors(_PLACE):
+        steps.take(clinic, session.require_actor(clinic), visit_id, step)
 
 
 def summary(shown: Sequence[CallRow]) -> str:
@@ -116,13 +127,13 @@ def _row(clinic: Clinic, row: CallRow, found: CallList, *, first: bool) -> Row:
         people.show_phone(patient.phone) or "no phone",
         widgets.time_text(clinic, visit.start),
         widgets.practitioner_name(clinic, visit.practitioner_id),
-        ", ".join(row.reasons),
+        widgets.CONFIRMED if visit.confirmed_at else ", ".join(row.reasons),
     ]
     return Row(
         id=visit.id,
         label=f"{patient.name}, {patient.number}",
         cells=cells,
-        steps=(Step("record", "Record"),),
+        steps=(Step("record", "Record"), *([] if visit.confirmed_at else steps.buttons([steps.CONFIRM]))),
         next=first and row.risk is not None,
     )
 

@@ -17,7 +17,7 @@ from clinic_core.services import appointments
 from ui import bills, widgets
 from ui.rows import Step
 
-ARRIVE, CHECK_IN, NOSHOW, UNDO, BACK = "arrive", "check_in", "noshow", "undo", "back"
+ARRIVE, CHECK_IN, NOSHOW, UNDO, BACK, CONFIRM = "arrive", "check_in", "noshow", "undo", "back", "confirm"
 CALL_IN, NOTE, BILL, REBOOK, OPEN = "call_in", "note", "bill", "rebook", "open"
 
 S = AppointmentStatus
@@ -31,6 +31,7 @@ _LABELS: Final = {
     NOTE: "Open visit",
     BILL: "Bill",
     REBOOK: "Book again",
+    CONFIRM: "Confirm",
 }
 _ACTIONS: Final = {
     ARRIVE: "appointment.arrive",
@@ -42,10 +43,11 @@ _ACTIONS: Final = {
     NOTE: "encounter.read",
     BILL: "invoice.read",
     REBOOK: "appointment.book",
+    CONFIRM: "appointment.confirm",
 }
 # In the order of the buttons; the first that the actor may do is the likely one.
 _AFTER: Final[Mapping[AppointmentStatus, tuple[str, ...]]] = {
-    S.BOOKED: (ARRIVE, NOSHOW, NOTE),
+    S.BOOKED: (ARRIVE, CONFIRM, NOSHOW, NOTE),
     S.ARRIVED: (CALL_IN, CHECK_IN, UNDO, NOSHOW),
     S.CHECKED_IN: (NOTE, BACK),
     S.FULFILLED: (BILL, NOTE),
@@ -58,6 +60,7 @@ _DONE: Final[Mapping[str, str]] = {
     NOSHOW: "is marked as a no-show",
     UNDO: "is expected again",
     BACK: "is waiting again",
+    CONFIRM: "has confirmed",
 }
 _VERBS: Final[Mapping[str, Callable[[Clinic, Actor, Appointment], Appointment]]] = {
     ARRIVE: appointments.arrive,
@@ -65,14 +68,18 @@ _VERBS: Final[Mapping[str, Callable[[Clinic, Actor, Appointment], Appointment]]]
     NOSHOW: appointments.mark_noshow,
     UNDO: appointments.undo_arrival,
     BACK: appointments.arrive,
+    CONFIRM: appointments.confirm,
     CALL_IN: appointments.check_in,
 }
 
 
 def offered(actor: Actor, visit: Appointment, *, today: date, without: tuple[str, ...] = ()) -> list[str]:
-    """What the actor may do next with the visit, likeliest first. Nobody arrives before the day."""
+    """What the actor may do next with the visit, likeliest first. Nobody arrives before the day, or confirms on it."""
     own = visit.practitioner_id
-    after = [step for step in _AFTER.get(visit.status, ()) if visit.day <= today or step not in (ARRIVE, NOSHOW)]
+    untimely = (ARRIVE, NOSHOW) if visit.day > today else (CONFIRM,)
+    after = [step for step in _AFTER.get(visit.status, ()) if step not in untimely]
+    if visit.confirmed_at or visit.untimed:
+        after = [step for step in after if step != CONFIRM]
     found = [step for step in after if access.allows(actor, _ACTIONS[step], practitioner_id=own)]
     if CALL_IN in found:
         found.remove(CHECK_IN)

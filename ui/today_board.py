@@ -128,7 +128,7 @@ def _card(
     brief: bool = False,
 ) -> Card:
     visit, patient = row.appointment, row.patient
-    names = steps.offered(actor, visit, today=clinic.today(), without=(steps.NOTE, *without))
+    names = steps.offered(actor, visit, today=clinic.today(), without=(steps.NOTE, steps.CONFIRM, *without))
     likely = names[0] if names and primary else ""
     who = f"{patient.number} · {widgets.age_and_sex(patient, visit.day)}".removesuffix(" · ")
     what = (
@@ -149,7 +149,9 @@ def _card(
 def _expected(clinic: Clinic, actor: Actor, row: DayRow) -> Card:
     late = (clinic.now() - row.appointment.start).total_seconds() / 60
     late = 0.0 if row.appointment.untimed else late
-    badge = Mark(f"{int(late)} min late", "red") if late > _LATE and row.appointment.day == clinic.today() else None
+    badge = widgets.CONFIRMED if row.appointment.confirmed_at else None
+    if late > _LATE and row.appointment.day == clinic.today():
+        badge = Mark(f"{int(late)} min late", "red")
     return _card(clinic, actor, row, badge=badge, primary=late > -_SOON, without=() if late > 0 else (steps.NOSHOW,))
 
 

@@ -85,7 +85,7 @@ def _who(clinic: Clinic, record: PatientRecord) -> None:
 
 
 def _what(clinic: Clinic, visit: Appointment) -> None:
-    mark = widgets.STATUS[visit.status]
+    mark = widgets.status_mark(visit)
     day, when = (
         widgets.day_text(visit.day),
         f"{widgets.time_text(clinic, visit.start)} to {widgets.time_text(clinic, visit.end)}",

@@ -12,7 +12,7 @@ from babel.core import Locale, UnknownLocaleError
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import people
-from clinic_core.domain.appointments import AppointmentStatus
+from clinic_core.domain.appointments import Appointment, AppointmentStatus
 from clinic_core.domain.billing import InvoiceStatus
 from clinic_core.domain.clock import age_on
 from clinic_core.domain.organization import HealthcareService, Organization
@@ -43,10 +43,17 @@ SEX: Final[Mapping[Sex, str]] = {
     Sex.OTHER: "Other",
     Sex.UNKNOWN: "Not known",
 }
+CONFIRMED: Final = Mark("Confirmed", "green")  # booked, and the patient wrote that they come
 PATIENT_PARAM: Final = "patient"
 VISIT_PARAM: Final = "visit"
 _PAGES: Final = Path(__file__).resolve().parent.parent / "pages"
 _INFANT_YEARS: Final = 2
+
+
+def status_mark(visit: Appointment) -> Mark:
+    """The status as a badge; of a visit that is to come also whether the patient confirmed it."""
+    confirmed = visit.status is S.BOOKED and visit.confirmed_at is not None
+    return CONFIRMED if confirmed else STATUS[visit.status]
 
 
 def day_picker(clinic: Clinic, key: str, *, stay: bool = False) -> date:

@@ -38,6 +38,7 @@ class Actor:
 
 
 SYSTEM: Final = Actor(user_id="system", username="system", name="System", role=Role.SYSTEM)
+BY_REPLY: Final = Actor(user_id="reply", username="reply", name="Patient's reply", role=Role.SYSTEM)
 
 _A, _M, _R, _D, _S = Role.ADMIN, Role.MANAGER, Role.RECEPTIONIST, Role.DOCTOR, Role.SYSTEM
 _DESK = frozenset({_R, _M})
@@ -53,7 +54,8 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     "appointment.read": _CARE,
     "appointment.book": frozenset({_R, _M, _S}),
     "appointment.move": _DESK,
-    "appointment.cancel": _DESK,
+    "appointment.cancel": frozenset({_R, _M, _S}),
+    "appointment.confirm": frozenset({_R, _M, _S}),
     "appointment.arrive": _DESK,
     "appointment.noshow": _DESK,
     "appointment.check_in": frozenset({_R, _M, _D}),

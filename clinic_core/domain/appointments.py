@@ -38,6 +38,9 @@ TRANSITIONS: Final[dict[AppointmentStatus, frozenset[AppointmentStatus]]] = {
 }
 HOLDING: Final = frozenset({S.BOOKED, S.ARRIVED, S.CHECKED_IN, S.FULFILLED})
 FIRST_KINDS: Final = frozenset({"booked", "imported"})
+MOVED: Final = "moved"
+CONFIRMED: Final = "confirmed"
+_SAME_STATUS: Final = frozenset({MOVED, CONFIRMED})  # kinds of events that leave the status as it is
 EXPECTED: Final = frozenset({S.BOOKED, S.ARRIVED, S.CHECKED_IN})
 
 
@@ -76,7 +79,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppointmentEvent:
-    """One change: what it became, when and by whom. `kind` is booked or imported (the first), moved or status."""
+    """One change: what it became, when and by whom.
+
+    `kind` is booked or imported (the first), moved, confirmed or status.
+    """
 
     at: datetime
     by: str  # username
@@ -85,6 +91,11 @@ class AppointmentEvent:
     start: datetime
     note: str = ""
     left: Claim | None = None  # moved: what it claimed before; None of a move that an earlier release wrote
+
+    @property
+    def sets_status(self) -> bool:
+        """Whether the status was given by this event, and not only told again."""
+        return self.kind not in _SAME_STATUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +116,7 @@ class Appointment:
     untimed: bool = False  # imported with its day only: holds no time
     source_id: str | None = None  # the id in the system it was imported from, unique
     booked_at: datetime
+    confirmed_at: datetime | None = None  # the patient said that they come at this start (FHIR participant.status)
     events: tuple[AppointmentEvent, ...] = ()
     version: int = 1
 
@@ -120,7 +132,7 @@ class Appointment:
 
     def since(self, status: AppointmentStatus) -> datetime | None:
         """When the appointment last became `status`; None if never."""
-        return next((e.at for e in reversed(self.events) if e.status is status and e.kind != "moved"), None)
+        return next((e.at for e in reversed(self.events) if e.status is status and e.sets_status), None)
 
 
 def holds(appointment: Appointment) -> list[str]:
@@ -170,3 +182,15 @@ def status_after(events: tuple[AppointmentEvent, ...]) -> AppointmentStatus | No
         if status is None:
             return None
     return status
+
+
+def confirmed_after(events: tuple[AppointmentEvent, ...]) -> datetime | None:
+    """When the patient confirmed the time that the events lead to; another start takes a confirmation back."""
+    confirmed: datetime | None = None
+    start: datetime | None = None
+    for event in events:
+        if event.start != start:
+            start, confirmed = event.start, None
+        if event.kind == CONFIRMED:
+            confirmed = event.at
+    return confirmed

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 from clinic_core.domain import clock
-from clinic_core.domain.appointments import Appointment, AppointmentEvent, AppointmentStatus, Claim
+from clinic_core.domain.appointments import CONFIRMED, Appointment, AppointmentEvent, AppointmentStatus, Claim
 from clinic_core.domain.billing import largest_remainders
 from clinic_core.domain.journal import Book, Entry, Event, Posting
 from clinic_core.domain.money import round_minor
@@ -347,7 +347,8 @@ def _states(appointment: Appointment, zone: ZoneInfo) -> list[State]:
     """What the appointment was at the end of each day on which it changed; the last one is what it is now."""
     ends: dict[date, State] = {}
     claim = appointment.claim
-    for event, after in zip(appointment.events[-2::-1], appointment.events[:0:-1], strict=True):
+    events = _changes(appointment)
+    for event, after in zip(events[-2::-1], events[:0:-1], strict=True):
         claim = after.left or claim  # what it claimed from this event until the next
         on = clock.local_day(event.at, zone)
         state = _state(on, event.status, event.start, zone, None if claim == appointment.claim else claim)
@@ -356,11 +357,17 @@ def _states(appointment: Appointment, zone: ZoneInfo) -> list[State]:
     return [*(state for on, state in sorted(ends.items()) if on < now.on), now]
 
 
+def _changes(appointment: Appointment) -> list[AppointmentEvent]:
+    """The events that figures tell apart: a confirmation changes neither the status nor the time."""
+    return [event for event in appointment.events if event.kind != CONFIRMED]
+
+
 def _settled_on(appointment: Appointment, zone: ZoneInfo) -> date:
     """The day of the last change. What was imported is taken to have been known on the day of the visit."""
-    last: AppointmentEvent | None = appointment.events[-1] if appointment.events else None
-    if last is None:
+    changes = _changes(appointment)
+    if not changes:
         return clock.local_day(appointment.booked_at, zone)
+    last = changes[-1]
     on = clock.local_day(last.at, zone)
     return min(on, appointment.day) if last.kind == "imported" else on
 

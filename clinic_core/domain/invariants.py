@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from clinic_core.domain import billing, clock
-from clinic_core.domain.appointments import FIRST_KINDS, Appointment, holds, resources, status_after
+from clinic_core.domain.appointments import FIRST_KINDS, Appointment, confirmed_after, holds, resources, status_after
 from clinic_core.domain.billing import OWING, Invoice, InvoiceStatus
 from clinic_core.errors import InvalidInput
 
@@ -128,6 +128,8 @@ def _events_fault(appointment: Appointment) -> str:
         return f"is {appointment.status}, but its events lead to {reached or 'a step that is not allowed'}"
     if events[-1].start != appointment.start:
         return "starts at another time than its last event says"
+    if confirmed_after(events) != appointment.confirmed_at:
+        return "is confirmed at another moment than its events say, or for another time"
     return ""
 
 

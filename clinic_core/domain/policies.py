@@ -52,7 +52,7 @@ def fee_line(visit: Appointment, service: HealthcareService, profile: Organizati
 
 def fee_id(visit: Appointment) -> str:
     """The id of the draft for the visit's fee; a visit that is missed again after it was taken back has another one."""
-    times = sum(event.kind != "moved" and event.status in _MISSED for event in visit.events)
+    times = sum(event.sets_status and event.status in _MISSED for event in visit.events)
     return derived_id("fee", visit.id if times <= 1 else f"{visit.id}:{times}")
 
 

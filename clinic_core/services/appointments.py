@@ -15,11 +15,14 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import access, clock
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import (
+    CONFIRMED,
+    MOVED,
     Appointment,
     AppointmentEvent,
     AppointmentStatus,
     CancelReason,
     S,
+    confirmed_after,
     require_transition,
 )
 from clinic_core.domain.billing import InvoiceStatus
@@ -124,6 +127,7 @@ def move(
         practitioner_id=practitioner_id or before.practitioner_id,
         room_id=before.room_id if isinstance(room_id, EllipsisType) else room_id,
         minutes=minutes or before.minutes,
+        confirmed_at=before.confirmed_at if start == before.start else None,
     )
     if after == before:
         return before
@@ -136,7 +140,7 @@ def move(
     event = AppointmentEvent(
         at=clinic.now(),
         by=actor.username,
-        kind="moved",
+        kind=MOVED,
         status=before.status,
         start=after.start,
         left=before.claim,
@@ -149,6 +153,19 @@ def cancel(clinic: Clinic, actor: Actor, before: Appointment, reason: CancelReas
     saved = _become(clinic, actor, "appointment.cancel", before, S.CANCELLED, cancel_reason=reason, note=note)
     fees.draft(clinic, actor, saved)
     return saved
+
+
+def confirm(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
+    """Note that the patient comes at the time booked; until the visit begins, or is moved to another time."""
+    access.require(actor, "appointment.confirm", practitioner_id=before.practitioner_id)
+    if before.confirmed_at is not None:
+        return before
+    if before.status is not S.BOOKED or before.untimed or before.start <= clinic.now():
+        raise IllegalTransition("Only a booked visit that is still to come can be confirmed.")
+    at = clinic.now()
+    event = AppointmentEvent(at=at, by=actor.username, kind=CONFIRMED, status=before.status, start=before.start)
+    after = replace(before, confirmed_at=at)
+    return _change(clinic, actor, "appointment.confirm", before=before, after=after, event=event)
 
 
 def arrive(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
@@ -282,6 +299,7 @@ def _as_booked(clinic: Clinic, actor: Actor, wanted: Appointment) -> Appointment
         booked_at=now,
         events=(first,),
         cancel_reason=None,
+        confirmed_at=None,
         untimed=False,
         version=1,
     )
@@ -343,7 +361,9 @@ def _is_repeat(before: Appointment, after: Appointment, event: AppointmentEvent,
     """Whether `current` is what this very change made of `before` a moment ago, as by a double click."""
     if current.version != before.version + 1 or not _same_event(current.events[-1], event):
         return False
-    return current == replace(after, events=(*before.events, current.events[-1]), version=current.version)
+    events = (*before.events, current.events[-1])
+    made = replace(after, events=events, version=current.version, confirmed_at=confirmed_after(events))
+    return current == made
 
 
 def _same_event(one: AppointmentEvent, other: AppointmentEvent) -> bool:

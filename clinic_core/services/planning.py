@@ -44,7 +44,7 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallList:
-    """The booked visits of a day, the likeliest to be missed first."""
+    """The booked visits of a day, the likeliest to be missed first; those that the patient confirmed come last."""
 
     day: date
     rows: tuple[CallRow, ...]
@@ -93,7 +93,7 @@ def call_list(clinic: Clinic, actor: Actor, day: date) -> CallList:
     found = clinic.models.no_show()
     usable = found if found is not None and found.usable else None
     rows = [_row(clinic, one, patients[one.patient_id], histories.get(one.patient_id, ()), usable) for one in booked]
-    ranked = sorted(rows, key=lambda pair: pair[1])
+    ranked = sorted(rows, key=lambda pair: (pair[0].appointment.confirmed_at is not None, pair[1]))
     return CallList(
         day=day,
         rows=tuple(row for row, _ in ranked),

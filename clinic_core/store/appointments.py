@@ -265,7 +265,7 @@ class _LastVisits:
 
 
 _HELD = {"holds", "held_on"}
-_OPTIONAL = ("holds", "held_on", "room_id", "cancel_reason", "source_id", "fee_open")
+_OPTIONAL = ("holds", "held_on", "room_id", "cancel_reason", "source_id", "fee_open", "confirmed_at")
 
 
 def _document(appointment: Appointment, holds_from: date | None = None) -> Document:

@@ -27,7 +27,7 @@ from clinic_core.errors import (
     OutsideHours,
     SlotTaken,
 )
-from clinic_core.services import appointments, billing, directory
+from clinic_core.services import appointments, billing, check, directory
 from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import World
@@ -288,6 +288,37 @@ def test_moving_keeps_the_history_and_frees_the_old_time(world: World, reception
     ]
     assert world.clinic.appointments.get(before.id) == after
     appointments.book(world.clinic, reception, wanted(world, "10:00", patient_id=world.ben.id))
+
+
+def test_a_confirmation_is_of_a_time(world: World, reception: Actor) -> None:
+    """Another start takes it back, another room does not; it changes no status, and twice is once."""
+    before = appointments.book(world.clinic, reception, wanted(world, "10:00"))
+    confirmed = appointments.confirm(world.clinic, reception, before)
+    assert (confirmed.confirmed_at, confirmed.status, confirmed.since(S.BOOKED)) == (make.NOW, S.BOOKED, make.NOW)
+    world.clinic.now.pass_(minutes=1)  # type: ignore[attr-defined]
+    assert appointments.confirm(world.clinic, reception, before) == confirmed
+    assert appointments.confirm(world.clinic, reception, confirmed) == confirmed
+
+    elsewhere = appointments.move(world.clinic, reception, confirmed, start=confirmed.start, room_id=make.ROOM)
+    assert elsewhere.confirmed_at == make.NOW
+    later = appointments.move(world.clinic, reception, elsewhere, start=make.at("11:00"))
+    assert later.confirmed_at is None
+    assert world.clinic.appointments.get(before.id) == later
+    assert [event.kind for event in later.events] == ["booked", "confirmed", "moved", "moved"]
+    assert check.run(world.clinic) == []
+
+
+def test_only_what_is_to_come_can_be_confirmed(world: World, reception: Actor, doctor: Actor) -> None:
+    """Not a visit that was cancelled or that has begun, and not by the doctor."""
+    before = appointments.book(world.clinic, reception, wanted(world, "10:00"))
+    with pytest.raises(Forbidden):
+        appointments.confirm(world.clinic, doctor, before)
+    world.clinic.now.set("10:00")  # type: ignore[attr-defined]
+    with pytest.raises(IllegalTransition, match="still to come"):
+        appointments.confirm(world.clinic, reception, before)
+    gone = appointments.cancel(world.clinic, reception, before, CancelReason.PATIENT)
+    with pytest.raises(IllegalTransition, match="still to come"):
+        appointments.confirm(world.clinic, reception, gone)
 
 
 def test_a_visit_may_move_onto_its_own_time(world: World, reception: Actor) -> None:

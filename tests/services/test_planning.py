@@ -24,7 +24,7 @@ from clinic_core.domain.ids import new_id
 from clinic_core.domain.noshow import Model
 from clinic_core.domain.schedules import Absence
 from clinic_core.errors import Forbidden, InvalidInput
-from clinic_core.services import billing, planning
+from clinic_core.services import appointments, billing, planning
 from tests import make
 from tests.conftest import World
 
@@ -105,6 +105,19 @@ def test_tomorrows_list_puts_the_risky_first_and_says_why(busy: World, reception
     assert "missed" not in early.reasons[0]
     assert 0.05 < found.usual < 0.5
     assert found.refusal == ""
+
+
+def test_who_confirmed_need_not_be_called(world: World, reception: Actor) -> None:
+    """They come last, however often they missed a visit before."""
+    world.clinic.appointments.add_many(
+        [past(S.NOSHOW, make.MONDAY - timedelta(days=9), patient_id=world.ben.id)], held_since=date.max
+    )
+    booked(world, world.asha.id, "09:00")
+    appointments.confirm(world.clinic, reception, booked(world, world.ben.id, "15:00"))
+
+    found = planning.call_list(world.clinic, reception, make.TUESDAY)
+
+    assert [row.patient.number for row in found.rows] == [world.asha.number, world.ben.number]
 
 
 def test_what_happens_today_is_not_known_yet(busy: World, reception: Actor) -> None:

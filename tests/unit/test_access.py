@@ -25,7 +25,8 @@ MATRIX = """
     appointment.read          . M R d .
     appointment.book          . M R . S
     appointment.move          . M R . .
-    appointment.cancel        . M R . .
+    appointment.cancel        . M R . S
+    appointment.confirm       . M R . S
     appointment.arrive        . M R . .
     appointment.noshow        . M R . .
     appointment.check_in      . M R d .

@@ -16,6 +16,7 @@ from clinic_core.domain.appointments import (
     AppointmentStatus,
     CancelReason,
     check_time,
+    confirmed_after,
     holds,
     require_transition,
     status_after,
@@ -128,6 +129,20 @@ def test_times_on_the_grid() -> None:
     """The shortest and the longest."""
     check_time(make.at("10:05"), 5)
     check_time(make.at("10:05"), 480)
+
+
+def test_another_start_takes_a_confirmation_back() -> None:
+    """Confirmed, moved, confirmed again: the last one counts; moving only the room leaves it."""
+    booked = make.appointment().events[0]
+    yes = replace(booked, kind="confirmed", at=make.at("09:00"))
+    room = replace(booked, kind="moved", at=make.at("09:10"))
+    moved = replace(room, start=make.at("11:00"))
+    again = replace(moved, kind="confirmed", at=make.at("09:30"))
+    assert confirmed_after((booked,)) is None
+    assert confirmed_after((booked, yes, room)) == make.at("09:00")
+    assert confirmed_after((booked, yes, moved)) is None
+    assert confirmed_after((booked, yes, moved, again)) == make.at("09:30")
+    assert status_after((booked, yes, moved, again)) is S.BOOKED
 
 
 def test_since_when() -> None:

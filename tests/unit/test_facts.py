@@ -287,6 +287,16 @@ def test_what_a_visit_was_on_earlier_days_is_kept_where_it_is_not_plain(name):
         assert (state.on, state.status) == (make.MONDAY, past.split()[1])
 
 
+def test_a_confirmation_is_no_change_of_the_figures():
+    """Neither the day of the last change nor what the visit was on earlier days."""
+    (booked,) = make.appointment(booked_at=make.NOW).events
+    confirmed = replace(booked, kind="confirmed", at=booked.at + timedelta(days=1))
+    plain, told = (
+        facts.visits(make.appointment(id="a", events=e), make.ZONE) for e in ((booked,), (booked, confirmed))
+    )
+    assert told == plain
+
+
 def test_notice_is_the_time_between_cancelling_and_the_start():
     """Below zero when it was cancelled afterwards; nothing when it was not cancelled."""
     events = make.events(S.CANCELLED, start=make.at("10:00"), at_=make.at("08:30"))
