@@ -73,3 +73,11 @@ class OverPayment(ClinicError):
 
 class Unavailable(ClinicError):
     """The database or another service does not answer; what was typed is kept, try again."""
+
+
+class StorageFailed(ClinicError):
+    """Files could not be written to, or read from, where they are kept: a full disk, a bucket that refuses."""
+
+
+class Damaged(ClinicError):
+    """What is stored is not what was stored: it was cut, changed, or cannot be read with this key."""

@@ -73,6 +73,19 @@ LAYERS = (
         ("clinic_core.store", "clinic_core.domain", "clinic_core.errors", "clinic_core.settings"),
         ("pymongo",),
     ),
+    Layer(
+        "clinic_core.gateways",
+        ("clinic_core.gateways", "clinic_core.domain", "clinic_core.errors"),
+        ("boto3", "botocore", "urllib3"),
+    ),
+    Layer(
+        "clinic_core.backup",
+        tuple(
+            f"clinic_core.{name}"
+            for name in ("backup", "clinic", "domain", "errors", "gateways", "reports", "services", "settings", "store")
+        ),
+        ("bson", "cryptography", "fastcrc", "pymongo", "pyrage"),
+    ),
     Layer("clinic_core.bench", ("clinic_core.bench", "clinic_core.errors"), ("requests", "streamlit", "websockets")),
     Layer("clinic_core", ("clinic_core",), ("tqdm",)),  # commands and the processes they start
     Layer(
@@ -147,6 +160,9 @@ def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
         ("clinic_core.services.users", "import streamlit as st"),
         ("clinic_core.services.users", "from clinic_core.store.users import Users"),
         ("clinic_core.services.users", "import fpdf"),
+        ("clinic_core.services.check", "from clinic_core.backup import keys"),
+        ("clinic_core.gateways.objects", "from clinic_core.store import mongo"),
+        ("clinic_core.backup.keys", "from clinic_core.commands import backup"),
         ("clinic_core.cli", "from ui import session"),
         ("clinic_core.commands.up", "import streamlit"),
         ("pages.today", "from pages import billing"),

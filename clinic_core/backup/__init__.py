@@ -1,0 +1,1 @@
+"""Backups: the archive, its encryption, the signed manifest, and what is done with them."""

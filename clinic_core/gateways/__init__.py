@@ -1,0 +1,1 @@
+"""The outside world: each file knows one service and turns its errors into sentences."""
