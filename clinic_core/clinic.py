@@ -18,9 +18,11 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from clinic_core.domain import clock
+from clinic_core.domain import templates as words
 from clinic_core.domain.access import Actor
 from clinic_core.domain.audit import AuditEvent
 from clinic_core.domain.ids import derived_id, new_id
+from clinic_core.domain.messages import Channel, MessageKind, MessagePolicy, Template
 from clinic_core.domain.organization import HealthcareService, Organization
 from clinic_core.domain.payers import Payer
 from clinic_core.domain.people import Practitioner
@@ -59,10 +61,17 @@ class DirectoryView:
     services: Mapping[str, HealthcareService]  # by id, in order of name
     schedules: Mapping[str, Schedule]  # by practitioner id
     payers: Mapping[str, Payer]  # by id, in order of name
+    message_policy: MessagePolicy
+    templates: Mapping[str, Template]  # by id: what the clinic saved, over the default words
 
     def schedule(self, practitioner_id: str) -> Schedule:
         """The practitioner's hours; none at all when they were never entered."""
         return self.schedules.get(practitioner_id) or Schedule(id=practitioner_id)
+
+    def template(self, kind: MessageKind, channel: Channel, language: str = "") -> Template:
+        """The words of a message in the patient's language, or the nearest there is."""
+        default = self.message_policy.default_language
+        return words.find(self.templates, kind, channel, language or default, default=default)
 
     @property
     def active_practitioners(self) -> list[Practitioner]:
@@ -181,6 +190,8 @@ class Clinic:
     catalogue: reference.Directory[HealthcareService]
     schedules: reference.Directory[Schedule]
     payers: reference.Directory[Payer]
+    message_policies: reference.Directory[MessagePolicy]
+    templates: reference.Directory[Template]
     appointments: Appointments
     encounters: Encounters
     invoices: Invoices
@@ -246,6 +257,8 @@ class Clinic:
             services={s.id: s for s in sorted(self.catalogue.all(), key=lambda s: s.name.casefold())},
             schedules={s.id: s for s in self.schedules.all()},
             payers={p.id: p for p in sorted(self.payers.all(), key=lambda p: p.name.casefold())},
+            message_policy=next(iter(self.message_policies.all()), MessagePolicy()),
+            templates=words.merged({t.id: t for t in self.templates.all()}),
         )
 
 
@@ -271,6 +284,8 @@ def open_clinic(settings: Settings, *, url: str = "", now: Callable[[], datetime
         catalogue=reference.catalogue(database),
         schedules=reference.schedules(database),
         payers=reference.payers(database),
+        message_policies=reference.message_policies(database),
+        templates=reference.templates(database),
         appointments=Appointments(database),
         encounters=Encounters(database),
         invoices=Invoices(database),
@@ -299,6 +314,8 @@ def create_indexes(clinic: Clinic) -> None:
         clinic.catalogue,
         clinic.schedules,
         clinic.payers,
+        clinic.message_policies,
+        clinic.templates,
         clinic.appointments,
         clinic.encounters,
         clinic.invoices,

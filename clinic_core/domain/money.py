@@ -14,6 +14,7 @@ from babel.numbers import NumberFormatError, format_currency, get_currency_preci
 from clinic_core.errors import InvalidInput
 
 _HALF: Final = Fraction(1, 2)
+_MICRO: Final = 6  # decimals of a small price
 
 
 @lru_cache(maxsize=64)
@@ -48,11 +49,7 @@ def to_decimal(amount_minor: int, currency: str) -> Decimal:
 
 def format_minor(amount_minor: int, currency: str, locale: str = "en") -> str:
     """The amount as the clinic writes it, e.g. ``₹1,234.50``."""
-    try:
-        known = Locale.parse(locale)
-    except (ValueError, UnknownLocaleError):
-        known = Locale.parse("en")
-    return format_currency(to_decimal(amount_minor, currency), currency, locale=known)
+    return format_currency(to_decimal(amount_minor, currency), currency, locale=_known(locale))
 
 
 def parse_minor(text: str | int | float | Decimal, currency: str, locale: str = "en") -> int:
@@ -70,6 +67,34 @@ def parse_minor(text: str | int | float | Decimal, currency: str, locale: str = 
     if scaled != scaled.to_integral_value():
         raise InvalidInput(f"{currency} has {exponent(currency)} decimals; {text} has more.", field="amount")
     return int(scaled)
+
+
+def to_micros(amount_minor: int, currency: str) -> int:
+    """Millionths of the currency, in which small prices such as that of a text message are kept."""
+    return int(to_decimal(amount_minor, currency).scaleb(_MICRO))
+
+
+def format_micros(micros: int, currency: str, locale: str = "en") -> str:
+    """A small price with all its decimals, at least those of the currency: ``$0.0079``."""
+    amount = Decimal(micros).scaleb(-_MICRO).normalize()
+    return format_currency(amount, currency, locale=_known(locale), decimal_quantization=False)
+
+
+def parse_micros(text: str, currency: str, locale: str = "en") -> int:
+    """Millionths of the currency of a small price as typed: ``"0.0079"`` -> 7900. Raises InvalidInput."""
+    try:
+        amount = _parse(text.strip(), locale)
+    except (InvalidOperation, NumberFormatError, ValueError) as error:
+        raise InvalidInput(f"{text!r} is not an amount in {currency}; write it like 0.0079.", field="amount") from error
+    micros = amount.scaleb(_MICRO) if amount.is_finite() else amount
+    if not amount.is_finite() or micros != micros.to_integral_value():
+        raise InvalidInput("A price has at most six decimals, like 0.0079.", field="amount")
+    return int(micros)
+
+
+def show_micros(micros: int) -> str:
+    """The number alone, without needless zeros, as a form shows it: 7900 -> ``"0.0079"``."""
+    return f"{Decimal(micros).scaleb(-_MICRO).normalize():f}"
 
 
 def parse_percent(text: str | int | float | Decimal, locale: str = "en") -> int:
@@ -90,6 +115,13 @@ def parse_percent(text: str | int | float | Decimal, locale: str = "en") -> int:
 def show_percent(basis_points: int) -> str:
     """The percentage without needless zeros: 1750 -> ``"17.5"``."""
     return f"{Decimal(basis_points).scaleb(-2).normalize():f}"
+
+
+def _known(locale: str) -> Locale:
+    try:
+        return Locale.parse(locale)
+    except (ValueError, UnknownLocaleError):
+        return Locale.parse("en")
 
 
 def _parse(text: str, locale: str) -> Decimal:

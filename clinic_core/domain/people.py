@@ -50,6 +50,8 @@ class Patient:
     allergies: str = ""
     notes: str = ""
     contact_by: ContactBy = ContactBy.SMS
+    language: str = ""  # BCP 47, of messages; "": the clinic's
+    outreach_consent: bool = False  # may be written to about recalls and reviews (FHIR Consent)
     payer_id: str | None = None  # who usually pays a share of the bills
     member_number: str = ""  # of the patient, with that payer
     source_id: str | None = None  # the id in the system it was imported from, unique

@@ -1,4 +1,4 @@
-"""The clinic's profile, practitioners, services, payers and hours: read by every screen, changed by few.
+"""The clinic's profile, practitioners, services, payers, hours, messages: read by every screen, changed by few.
 
 A record of version 0 is new. Saving the same record twice, as by a double click, is harmless.
 """
@@ -11,10 +11,11 @@ from datetime import date, timedelta
 from typing import Final, TypeVar
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import access, pricing
+from clinic_core.domain import access, message_policy, pricing, templates
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import EXPECTED
 from clinic_core.domain.journal import slot
+from clinic_core.domain.messages import MessagePolicy, Template
 from clinic_core.domain.organization import HealthcareService, Organization, Price, check_organization, check_service
 from clinic_core.domain.payers import Payer, check_payer
 from clinic_core.domain.people import Practitioner, clean_name
@@ -25,7 +26,7 @@ MOST_DAYS: Final = 62
 _TRIES: Final = 20
 _YEARS: Final = 100  # so far back goes what was brought in from another system
 
-R = TypeVar("R", Organization, Practitioner, HealthcareService, Schedule, Payer)
+R = TypeVar("R", Organization, Practitioner, HealthcareService, Schedule, Payer, MessagePolicy, Template)
 
 
 def save_organization(clinic: Clinic, actor: Actor, organization: Organization) -> Organization:
@@ -106,6 +107,21 @@ def save_schedule(clinic: Clinic, actor: Actor, schedule: Schedule) -> Schedule:
     if schedule.id not in {p.id for p in clinic.practitioners.all()}:
         raise NotFound("This practitioner does not exist. Add the practitioner first, then the hours.")
     return _saved(clinic, actor, "schedule", clinic.schedules.save(wanted))
+
+
+def save_message_policy(clinic: Clinic, actor: Actor, policy: MessagePolicy) -> MessagePolicy:
+    """Save what the clinic decided about messages. Raises InvalidInput or Conflict."""
+    access.require(actor, "settings.write")
+    wanted = message_policy.check_policy(policy)
+    return _saved(clinic, actor, "message-policy", clinic.message_policies.save(wanted))
+
+
+def save_template(clinic: Clinic, actor: Actor, template: Template) -> Template:
+    """Save the words of one kind of message. Raises InvalidInput naming what is wrong with them, or Conflict."""
+    access.require(actor, "settings.write")
+    wanted = templates.check_template(template)
+    wanted = replace(wanted, id=templates.template_id(wanted.kind, wanted.channel, wanted.language))
+    return _saved(clinic, actor, "template", clinic.templates.save(wanted))
 
 
 def booked_during(clinic: Clinic, actor: Actor, practitioner_id: str, absence: Absence) -> dict[date, int]:

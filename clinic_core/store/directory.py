@@ -1,4 +1,4 @@
-"""The small reference collections: the clinic itself, practitioners, services, weekly hours and payers.
+"""The small reference collections: the clinic itself, practitioners, services, hours, payers, words of messages.
 
 They are few, change rarely and are read by every screen, so each is read whole.
 """
@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from clinic_core.domain.messages import MessagePolicy, Template
 from clinic_core.domain.organization import HealthcareService, Organization
 from clinic_core.domain.payers import Payer
 from clinic_core.domain.people import Practitioner
@@ -110,6 +111,16 @@ def catalogue(database: Database[Document]) -> Directory[HealthcareService]:
 def schedules(database: Database[Document]) -> Directory[Schedule]:
     """Weekly hours, by practitioner."""
     return Directory(database, "schedules", Schedule)
+
+
+def message_policies(database: Database[Document]) -> Directory[MessagePolicy]:
+    """What the clinic decided about messages: one record."""
+    return Directory(database, "message_policy", MessagePolicy)
+
+
+def templates(database: Database[Document]) -> Directory[Template]:
+    """The words of messages that the clinic changed."""
+    return Directory(database, "message_templates", Template)
 
 
 def payers(database: Database[Document]) -> Directory[Payer]:

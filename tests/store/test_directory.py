@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, time
 
 import pytest
 
 from clinic_core.clinic import Clinic
+from clinic_core.domain import templates
+from clinic_core.domain.messages import Channel, MessageKind, MessagePolicy
 from clinic_core.domain.organization import Room, TaxRounding, TaxRule
 from clinic_core.domain.schedules import Absence
 from clinic_core.errors import AlreadyExists, Conflict, NotFound
@@ -23,6 +25,21 @@ def test_what_is_saved_is_read_back(clinic: Clinic) -> None:
     assert clinic.organization_store.save(profile) == clinic.organization_store.get("clinic")
     assert clinic.schedules.save(make.schedule(absences=(away,))) == clinic.schedules.get(make.DR_A)
     assert clinic.organization_store.get("clinic").rooms == profile.rooms
+
+
+def test_the_clinics_words_lie_over_the_default_ones(clinic: Clinic) -> None:
+    """What was saved comes back with its times and prices, and leaves every other kind its words."""
+    policy = MessagePolicy(quiet_from=time(22, 30), reminder_minutes=(90,), kinds=(MessageKind.REMINDER,))
+    own = replace(templates.DEFAULTS["reminder:sms:hi"], body="{day} {time}")
+    assert clinic.message_policies.save(policy) == clinic.message_policies.get("messages")
+    clinic.templates.save(own)
+    clinic.forget_directory()
+
+    view = clinic.directory()
+    assert view.message_policy == replace(policy, version=1)
+    assert view.template(MessageKind.REMINDER, Channel.SMS, "hi") == replace(own, version=1)
+    assert view.template(MessageKind.REMINDER, Channel.SMS) == templates.DEFAULTS["reminder:sms:en"]
+    assert len(view.templates) == len(templates.DEFAULTS)
 
 
 def test_version_zero_is_new_and_the_next_save_needs_the_version(clinic: Clinic) -> None:
