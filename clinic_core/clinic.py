@@ -37,11 +37,13 @@ from clinic_core.store.counters import Counters
 from clinic_core.store.encounters import Encounters
 from clinic_core.store.facts import Facts
 from clinic_core.store.imports import Imports
+from clinic_core.store.inbound import Inbound
 from clinic_core.store.invoices import Invoices
 from clinic_core.store.jobs import Jobs
 from clinic_core.store.journal import Journal
 from clinic_core.store.models import Models
 from clinic_core.store.mongo import Document, connect, database_of, reaching
+from clinic_core.store.opt_outs import OptOuts
 from clinic_core.store.papers import Papers
 from clinic_core.store.patients import Patients
 from clinic_core.store.sessions import Sessions
@@ -207,6 +209,8 @@ class Clinic:
     models: Models
     imports: Imports
     bulk: Bulk
+    inbound: Inbound
+    opt_outs: OptOuts
     audit: AuditTrail
     now: Callable[[], datetime]
     _cache: _DirectoryCache = field(default_factory=_DirectoryCache)
@@ -301,6 +305,8 @@ def open_clinic(settings: Settings, *, url: str = "", now: Callable[[], datetime
         models=Models(database),
         imports=Imports(database),
         bulk=Bulk(database),
+        inbound=Inbound(database),
+        opt_outs=OptOuts(database),
         audit=AuditTrail(AuditEvents(database), now),
         now=now,
     )
@@ -329,6 +335,8 @@ def create_indexes(clinic: Clinic) -> None:
         clinic.jobs,
         clinic.models,
         clinic.imports,
+        clinic.inbound,
+        clinic.opt_outs,
         clinic.audit.store,
     )
     with reaching():
