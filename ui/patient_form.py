@@ -9,7 +9,7 @@ from typing import Any, Final
 import streamlit as st
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import people
+from clinic_core.domain import people, templates
 from clinic_core.domain.access import Actor
 from clinic_core.domain.ids import new_id
 from clinic_core.domain.people import ContactBy, Patient, Sex
@@ -32,6 +32,8 @@ _LABELS: Final = {
     "allergies": "allergies",
     "notes": "notes",
     "contact_by": "way of reminding",
+    "language": "language",
+    "outreach_consent": "consent to recalls",
     "payer_id": "payer",
     "member_number": "member number",
 }
@@ -112,6 +114,7 @@ def _fields(clinic: Clinic, key: str) -> None:
     )
     with st.expander("Address, notes, reminders, payer", expanded=st.session_state[f"{key}.before"] is not None):
         _more(key)
+        _messages(clinic, key)
         _payer(clinic, key)
 
 
@@ -145,6 +148,10 @@ def _more(key: str) -> None:
         persist_state="page",
         help="For the front desk; not medical.",
     )
+
+
+def _messages(clinic: Clinic, key: str) -> None:
+    """How, in which language and about what the patient is written to."""
     st.segmented_control(
         "Remind by",
         list(ContactBy),
@@ -153,6 +160,23 @@ def _more(key: str) -> None:
         format_func=lambda way: _CONTACT[way],
         required=True,
         persist_state="page",
+    )
+    view = clinic.directory()
+    known, chosen = templates.languages(view.templates), st.session_state.get(_key(key, "language")) or ""
+    usual = templates.language_name(view.message_policy.default_language)
+    language, consent = st.columns(2, vertical_alignment="bottom")
+    language.selectbox(
+        "Language of messages",
+        ["", *known, *([chosen] if chosen and chosen not in known else [])],
+        key=_key(key, "language"),
+        format_func=lambda code: templates.language_name(code) if code else f"The clinic's ({usual})",
+        persist_state="page",
+    )
+    consent.checkbox(
+        "Agrees to recalls and review requests",
+        key=_key(key, "outreach_consent"),
+        persist_state="page",
+        help="Without it the patient only gets messages about visits and bills.",
     )
 
 
@@ -192,7 +216,13 @@ def _birth(clinic: Clinic, key: str) -> None:
 
 def _typed(key: str) -> PatientForm:
     values = {name: st.session_state.get(_key(key, name)) for name in _FIELDS}
-    empty = {"birth_date": None, "age": None, "sex": Sex.UNKNOWN, "contact_by": ContactBy.SMS}
+    empty = {
+        "birth_date": None,
+        "age": None,
+        "sex": Sex.UNKNOWN,
+        "contact_by": ContactBy.SMS,
+        "outreach_consent": False,
+    }
     typed: dict[str, Any] = {n: empty.get(n, "") if value is None else value for n, value in values.items()}
     return PatientForm(**typed)
 

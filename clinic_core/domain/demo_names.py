@@ -16,6 +16,7 @@ class NameGroup:
     family: tuple[str, ...]
     family_first: bool = False
     phones: str = "IN"
+    language: str = ""  # of messages; "": the clinic's
 
     def full(self, given: str, family: str, *, female: bool) -> str:
         """The whole name as it is written."""
@@ -64,6 +65,7 @@ GROUPS: Final = (
         female=_words("सुनीता अंजली वैशाली मीरा लक्ष्मी सविता रुक्मिणी शोभा कमला आरती पूजा गीता राधा स्नेहा ज्योती"),
         male=_words("प्रकाश रमेश गणेश महादेव संतोष विठ्ठल दत्ताराम सुरेश अनिल राजेंद्र किरण गोविंद शंकर मोहन आदित्य"),
         family=_words("नाईक गावकर कामत प्रभू सावंत परब गावस केरकर पाटील कुलकर्णी जोशी राणे चारी तारी वेळीप देसाई"),
+        language="hi",
     ),
     NameGroup(
         weight=5,
@@ -91,6 +93,7 @@ GROUPS: Final = (
             "Иванов|Иванова Петров|Петрова Соколов|Соколова Кузнецов|Кузнецова Шевченко Морозов|Морозова Черных"
         ),
         phones="RU",
+        language="ru",
     ),
     NameGroup(
         weight=3,

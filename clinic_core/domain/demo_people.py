@@ -53,6 +53,8 @@ class People:
             address=family.address,
             allergies=rng.choice(ALLERGIES) if rng.random() < 0.11 else "",  # noqa: PLR2004
             contact_by=rng.choices(_CONTACTS, (60, 26, 6, 8))[0] if family.phone else ContactBy.NONE,
+            language=family.group.language,
+            outreach_consent=self._made % 5 < 3,  # noqa: PLR2004
             payer_id=payer_id,
             member_number=f"M-{rng.randrange(10**6):06d}" if payer_id else "",
             created_at=created_at,

@@ -75,6 +75,16 @@ FIELDS: Final[dict[Kind, tuple[Field, ...]]] = {
         Field(name="notes", help="notes, as text", aliases=("note", "remarks", "comment", "comments")),
         Field(name="contact_by", help="sms, whatsapp, email or none", aliases=("preferred contact",)),
         Field(
+            name="language",
+            help="code of the language of messages, like hi or pt-BR (default: the clinic's)",
+            aliases=("preferred language",),
+        ),
+        Field(
+            name="outreach_consent",
+            help="yes or no: may be written to about recalls and reviews (default: no)",
+            aliases=("marketing consent", "consent to recalls"),
+        ),
+        Field(
             name="registered_on",
             help="day of registration; an age is counted on it (default: today)",
             aliases=("registered", "created", "created at", "registration date", "created on"),

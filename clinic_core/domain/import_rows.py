@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from clinic_core.domain import import_values as values
-from clinic_core.domain import people
+from clinic_core.domain import people, templates
 from clinic_core.domain.appointments import (
     CELL_MINUTES,
     LONGEST_MINUTES,
@@ -101,6 +101,8 @@ class PatientRow:
     allergies: str = ""
     notes: str = ""
     contact_by: ContactBy = ContactBy.SMS
+    language: str = ""
+    outreach_consent: bool = False
     registered_at: datetime | None = None
 
 
@@ -227,6 +229,8 @@ def _patient(reader: _Reader) -> PatientRow:
         allergies=reader.text("allergies"),
         notes=reader.text("notes"),
         contact_by=reader.optional("contact_by", values.read_contact, ContactBy.SMS),
+        language=reader.optional("language", templates.check_language, ""),
+        outreach_consent=reader.optional("outreach_consent", values.read_consent, False),
         registered_at=registered.instant(reader.rules.zone) if registered else None,
     )
 

@@ -209,6 +209,12 @@ def read_contact(text: str) -> ContactBy:
     return _code(text, known, "contact_by", [c.value for c in ContactBy])
 
 
+def read_consent(text: str) -> bool:
+    """Yes or no."""
+    known = {**dict.fromkeys(("yes", "y", "1", "true"), True), **dict.fromkeys(("no", "n", "0", "false"), False)}
+    return _code(text, known, "outreach_consent", ["yes", "no"])
+
+
 def letters(text: str) -> str:
     """Only the letters and digits of a text, in lower case: how headers and codes are compared."""
     return "".join(c for c in text.casefold() if c.isalnum())

@@ -237,9 +237,7 @@ def check_language(text: str) -> str:
     try:
         return str(Locale.parse(wanted, sep="-")).replace("_", "-")
     except (ValueError, UnknownLocaleError) as error:
-        raise InvalidInput(
-            f"{wanted!r} is no language; write its code, like en, hi or de.", field="language"
-        ) from error
+        raise InvalidInput("This is no language; write its code, like en, hi or de.", field="language") from error
 
 
 def language_name(code: str) -> str:

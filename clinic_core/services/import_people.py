@@ -175,7 +175,14 @@ def _practitioner_id(name: str) -> str:
 
 def _patient(row: PatientRow, now: datetime) -> Patient:
     made = _record(row.source_id, row.person, row.registered_at or now)
-    return replace(made, allergies=row.allergies, notes=row.notes, contact_by=row.contact_by)
+    return replace(
+        made,
+        allergies=row.allergies,
+        notes=row.notes,
+        contact_by=row.contact_by,
+        language=row.language,
+        outreach_consent=row.outreach_consent,
+    )
 
 
 def _stranger(source_id: str, person: Person, now: datetime) -> Patient:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import access, payers, people
+from clinic_core.domain import access, payers, people, templates
 from clinic_core.domain import search as box
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
@@ -37,6 +37,8 @@ class PatientForm:
     allergies: str = ""
     notes: str = ""
     contact_by: str = ContactBy.SMS
+    language: str = ""  # of messages; "": the clinic's
+    outreach_consent: bool = False
     payer_id: str = ""  # "": the patient pays alone
     member_number: str = ""
 
@@ -158,6 +160,8 @@ def _typed(clinic: Clinic, form: PatientForm, before: Patient | None) -> Patient
         allergies=form.allergies.strip(),
         notes=form.notes.strip(),
         contact_by=_one_of(ContactBy, form.contact_by, "contact_by"),
+        language=templates.check_language(form.language),
+        outreach_consent=form.outreach_consent,
         payer_id=_payer(clinic, form, present),
         member_number=payers.check_member_number(form.member_number) if form.payer_id else "",
     )

@@ -28,6 +28,8 @@ ASHA = PatientForm(
     address="12 Hill Road\nPune",
     allergies="Penicillin",
     contact_by="email",
+    language="pt_br",
+    outreach_consent=True,
 )
 
 
@@ -48,6 +50,7 @@ def test_a_registration_is_cleaned_numbered_and_audited(clinic: Clinic, receptio
         "asha@example.org",
     )
     assert (made.sex, made.contact_by, made.birth_date_estimated) == (Sex.FEMALE, ContactBy.EMAIL, False)
+    assert (made.language, made.outreach_consent) == ("pt-BR", True)
     line = clinic.audit.store.latest(since=make.NOW, until=make.NOW + timedelta(days=1))[0]
     assert (line.action, line.record_id, line.detail) == ("patient.write", made.id, {"number": "P-000001"})
 
@@ -79,6 +82,7 @@ def test_a_double_click_registers_once(clinic: Clinic, reception: Actor, clock: 
         ({"sex": "f"}, "sex"),
         ({"contact_by": "pigeon"}, "contact_by"),
         ({"contact_by": "email", "email": ""}, "email"),
+        ({"language": "klingon"}, "language"),
         ({"contact_by": "whatsapp", "phone": ""}, "phone"),
     ],
 )

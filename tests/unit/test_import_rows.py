@@ -294,6 +294,16 @@ class TestCodes:
         assert import_values.read_method("Google Pay") is PaymentMethod.UPI
         assert import_values.read_contact("WhatsApp") is ContactBy.WHATSAPP
 
+    def test_consent_is_not_guessed(self):
+        """Somebody would be written to who never agreed: what is neither yes nor no warns, and counts as no."""
+        header, cells = "patient_id|name|language|outreach_consent", "7|Asha|hi|{}"
+        patient, _ = read(Kind.PATIENTS, header, cells.format("Yes"))
+        doubtful, warned = read(Kind.PATIENTS, header, cells.format("perhaps"))
+
+        assert (patient.language, patient.outreach_consent) == ("hi", True)
+        assert doubtful.outreach_consent is False
+        assert [f.column for f in warned] == ["outreach_consent"]
+
     @pytest.mark.parametrize(("text", "age"), [("45", 45), ("45.0", 45), ("3 years", 3), ("8 months", 0), ("0", 0)])
     def test_ages(self, text, age):
         """Completed years."""
