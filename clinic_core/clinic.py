@@ -27,8 +27,10 @@ from clinic_core.domain.organization import HealthcareService, Organization
 from clinic_core.domain.payers import Payer
 from clinic_core.domain.people import Practitioner
 from clinic_core.domain.schedules import Schedule
+from clinic_core.gateways.notifiers import Notifier, notifiers
 from clinic_core.settings import Settings
 from clinic_core.store import directory as reference
+from clinic_core.store.alerts import Alerts
 from clinic_core.store.appointments import Appointments
 from clinic_core.store.audit import AuditEvents
 from clinic_core.store.balances import Balances
@@ -46,6 +48,7 @@ from clinic_core.store.mongo import Document, connect, database_of, reaching
 from clinic_core.store.opt_outs import OptOuts
 from clinic_core.store.papers import Papers
 from clinic_core.store.patients import Patients
+from clinic_core.store.server_clock import ServerClock
 from clinic_core.store.sessions import Sessions
 from clinic_core.store.sign_in_failures import SignInFailures
 from clinic_core.store.users import Users
@@ -206,6 +209,7 @@ class Clinic:
     sign_in_failures: SignInFailures
     counters: Counters
     jobs: Jobs
+    alerts: Alerts
     models: Models
     imports: Imports
     bulk: Bulk
@@ -213,6 +217,8 @@ class Clinic:
     opt_outs: OptOuts
     audit: AuditTrail
     now: Callable[[], datetime]
+    server_now: Callable[[], datetime]  # the database server's clock, which all sidecars share
+    notifiers: Mapping[str, Notifier]  # by channel
     _cache: _DirectoryCache = field(default_factory=_DirectoryCache)
 
     def directory(self) -> DirectoryView:
@@ -271,7 +277,13 @@ def utc_now() -> datetime:
     return clock.utc(datetime.now(UTC))
 
 
-def open_clinic(settings: Settings, *, url: str = "", now: Callable[[], datetime] = utc_now) -> Clinic:
+def open_clinic(
+    settings: Settings,
+    *,
+    url: str = "",
+    now: Callable[[], datetime] = utc_now,
+    server_now: Callable[[], datetime] | None = None,
+) -> Clinic:
     """Wire the clinic of these settings; `url` names the server when it is not `settings.database_url`.
 
     Nothing is read yet: a database that is down shows when it is first used, as `Unavailable`.
@@ -302,6 +314,7 @@ def open_clinic(settings: Settings, *, url: str = "", now: Callable[[], datetime
         sign_in_failures=SignInFailures(database),
         counters=Counters(database),
         jobs=Jobs(database),
+        alerts=Alerts(database),
         models=Models(database),
         imports=Imports(database),
         bulk=Bulk(database),
@@ -309,6 +322,8 @@ def open_clinic(settings: Settings, *, url: str = "", now: Callable[[], datetime
         opt_outs=OptOuts(database),
         audit=AuditTrail(AuditEvents(database), now),
         now=now,
+        server_now=server_now or ServerClock(database),
+        notifiers=notifiers(settings),
     )
 
 
@@ -333,6 +348,7 @@ def create_indexes(clinic: Clinic) -> None:
         clinic.sign_in_failures,
         clinic.counters,
         clinic.jobs,
+        clinic.alerts,
         clinic.models,
         clinic.imports,
         clinic.inbound,

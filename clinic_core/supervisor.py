@@ -265,12 +265,15 @@ def app_program(settings: Settings, options: Options) -> list[str]:
 
 
 def beats_since(clinic: Clinic, started_at: float) -> bool:
-    """Whether the sidecar that started then (seconds since the epoch) has written its heartbeat."""
+    """Whether the sidecar that started then (seconds since the epoch) has written its heartbeat.
+
+    The beat is of the database server's clock, the start of this machine's: only how long ago each was is compared.
+    """
     try:
-        beat = jobs.health(clinic).last_beat_at
+        beat, now = jobs.health(clinic).last_beat_at, clinic.server_now()
     except Unavailable:
         return False
-    return beat is not None and beat.timestamp() >= started_at - 0.001  # the database keeps milliseconds
+    return beat is not None and (now - beat).total_seconds() <= time.time() - started_at
 
 
 def app_is_healthy(options: Options) -> bool:

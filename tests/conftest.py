@@ -57,7 +57,7 @@ def clock() -> make.Clock:
 @pytest.fixture
 def clinic(database_url: str, clock: make.Clock) -> Iterator[Clinic]:
     """An empty clinic with its indexes, on a database of its own."""
-    opened = open_clinic(Settings(database_url=database_url), now=clock)
+    opened = open_clinic(Settings(database_url=database_url), now=clock, server_now=clock)
     create_indexes(opened)
     yield opened
     opened.close()

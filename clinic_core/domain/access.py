@@ -102,6 +102,8 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     "user.write": frozenset({_A, _S}),
     "audit.read": frozenset({_A}),
     "data.import": frozenset({_S}),
+    "job.read": frozenset({_A, _M, _S}),
+    "job.run": frozenset({_A, _S}),
 }
 
 OWN_ONLY: Final = frozenset(

@@ -1,37 +1,68 @@
-"""What the sidecar writes about itself and what the health check reads of it.
-
-No actor: the sidecar writes on its own behalf, and what is read holds job names and times only.
-"""
+"""What people see and ask of the sidecar's jobs: is it alive, how did each go, run it now, let it rest."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain.jobs import HEARTBEAT, JobRun, SidecarHealth, health_of
+from clinic_core.domain import access
+from clinic_core.domain.access import Actor
+from clinic_core.domain.jobs import JobRun, JobState, Sidecar, SidecarHealth, health_of
+from clinic_core.errors import NotFound
 
 
-def beat(clinic: Clinic) -> None:
-    """Write that the sidecar is alive now."""
-    now = clinic.now()
-    clinic.jobs.record(JobRun(id=HEARTBEAT, ran_at=now, last_ok_at=now))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Every job and every sidecar at `now`, an instant of the database server's clock like all that they hold."""
 
-
-def record(clinic: Clinic, name: str, *, started_at: datetime, reference: str | None = None) -> None:
-    """Write that the job ended now; `reference` names the log line of its failure."""
-    now = clinic.now()
-    clinic.jobs.record(
-        JobRun(
-            id=name,
-            ran_at=started_at,
-            milliseconds=round((now - started_at).total_seconds() * 1000),
-            ok=reference is None,
-            reference=reference,
-            last_ok_at=now if reference is None else None,
-        )
-    )
+    now: datetime
+    jobs: tuple[JobState, ...]
+    sidecars: tuple[Sidecar, ...]
 
 
 def health(clinic: Clinic) -> SidecarHealth:
-    """Whether the sidecar is alive and which of its jobs failed last time. Raises Unavailable."""
-    return health_of(clinic.jobs.all(), now=clinic.now())
+    """Whether a sidecar is alive and which of the jobs failed last time. Raises Unavailable."""
+    return health_of(clinic.jobs.sidecars(), _known(clinic), now=clinic.server_now())
+
+
+def overview(clinic: Clinic, actor: Actor) -> Overview:
+    """Every job with how it went last, and the sidecars. Raises Forbidden."""
+    access.require(actor, "job.read")
+    return Overview(now=clinic.server_now(), jobs=tuple(_known(clinic)), sidecars=tuple(clinic.jobs.sidecars()))
+
+
+def history(clinic: Clinic, actor: Actor, name: str) -> list[JobRun]:
+    """The last runs of a job, newest first. Raises Forbidden."""
+    access.require(actor, "job.read")
+    return clinic.jobs.runs(name)
+
+
+def run_now(clinic: Clinic, actor: Actor, name: str) -> None:
+    """Ask the sidecars to run a job within a second or two, paused or not. Raises Forbidden or NotFound."""
+    access.require(actor, "job.run")
+    _require_known(name, known=clinic.jobs.ask(name, at=clinic.server_now()))
+    clinic.audit.record(actor, "job.run", name)
+
+
+def pause(clinic: Clinic, actor: Actor, name: str) -> None:
+    """Let a job rest until it is resumed; a run at hand is finished. Raises Forbidden or NotFound."""
+    access.require(actor, "job.run")
+    _require_known(name, known=clinic.jobs.pause(name, paused=True))
+    clinic.audit.record(actor, "job.pause", name)
+
+
+def resume(clinic: Clinic, actor: Actor, name: str) -> None:
+    """Let a paused job go on; what it missed is made up by one run. Raises Forbidden or NotFound."""
+    access.require(actor, "job.run")
+    _require_known(name, known=clinic.jobs.pause(name, paused=False))
+    clinic.audit.record(actor, "job.resume", name)
+
+
+def _known(clinic: Clinic) -> list[JobState]:
+    return [state for state in clinic.jobs.all() if state.schedule]
+
+
+def _require_known(name: str, *, known: bool) -> None:
+    if not known:
+        raise NotFound(f'There is no job "{name}". `python -m clinic_core jobs list` shows them all.')

@@ -1,39 +1,151 @@
-"""The collection `jobs`: the last run of each of the sidecar's jobs, the heartbeat among them."""
+"""The collections `jobs` (one document per job), `job_runs` (a ring of the last runs of each) and `sidecars`.
+
+Every change of a job's document is one update that finds it only as it was read, so that whoever races, one wins.
+"""
 
 from __future__ import annotations
 
-from pymongo import IndexModel
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Final
+
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from clinic_core.domain.jobs import JobRun
-from clinic_core.store.mongo import Document, from_document, reaching, to_document
+from clinic_core.domain.jobs import Claim, JobRun, JobState, Sidecar
+from clinic_core.store.mongo import Document, IndexModel, from_document, reaching, to_document, without
+
+_SOMEBODY_ELSES: Final = {"_id", "fence", "paused", "run_now_at"}  # what may change while a job runs
 
 
 class Jobs:
-    """Reads and writes the last run of each job."""
-
-    INDEXES: tuple[IndexModel, ...] = ()  # a handful of documents, read by their id
+    """Reads and writes jobs, their runs and the sidecars."""
 
     def __init__(self, database: Database[Document]) -> None:
-        self._collection = database["jobs"]
+        self._jobs = database["jobs"]
+        self._runs = database["job_runs"]
+        self._sidecars = database["sidecars"]
 
     def create_indexes(self) -> None:
-        """Nothing is missing: the primary key is all there is."""
+        """The runs of a job; of the others there is a handful."""
+        self._runs.create_indexes([IndexModel("job")])
 
-    def record(self, run: JobRun) -> None:
-        """Write the run over the job's last one; `last_ok_at` stays when it failed."""
-        document = to_document(run)
-        name = document.pop("_id")
-        forgotten = {} if run.reference else {"$unset": {"reference": ""}}
-        try:
-            with reaching():
-                self._collection.update_one({"_id": name}, {"$set": document, **forgotten}, upsert=True)
-        except DuplicateKeyError:  # another sidecar wrote the first run of this job at the same moment
-            with reaching():
-                self._collection.update_one({"_id": name}, {"$set": document, **forgotten})
+    def add(self, names: Iterable[str]) -> None:
+        """Make the documents that are missing; never by an upsert, which can answer nothing when two race."""
+        for name in names:
+            try:
+                with reaching():
+                    self._jobs.insert_one({"_id": name, "fence": 0})
+            except DuplicateKeyError:  # another sidecar did, which is as good
+                continue
 
-    def all(self) -> list[JobRun]:
-        """The last run of every job."""
+    def all(self) -> list[JobState]:
+        """What is known of every job, by name."""
         with reaching():
-            return [from_document(JobRun, found) for found in self._collection.find()]
+            found = [from_document(JobState, document) for document in self._jobs.find()]
+        return sorted(found, key=lambda state: state.id)
+
+    def get(self, name: str) -> JobState | None:
+        """What is known of one job."""
+        with reaching():
+            found = self._jobs.find_one({"_id": name})
+        return None if found is None else from_document(JobState, found)
+
+    def plan(self, was: JobState, planned: JobState) -> None:
+        """Write a job's schedule anew, unless somebody else has."""
+        fields = {"does": planned.does, "lane": planned.lane, "schedule": planned.schedule, "next_at": planned.next_at}
+        guard = {"_id": was.id, "schedule": was.schedule or None, "next_at": was.next_at}
+        with reaching():
+            self._jobs.update_one(guard, {"$set": fields, "$inc": {"fence": 0}})  # which an older release did not have
+
+    def claim(self, state: JobState, *, holder: str, now: datetime, until: datetime) -> Claim | None:
+        """Take a job as it was read; None when it is not like that any more."""
+        guard = {
+            "_id": state.id,
+            "fence": state.fence,
+            "holder": state.holder,
+            "next_at": state.next_at,
+            "run_now_at": state.run_now_at,
+            "paused": True if state.paused else {"$ne": True},
+        }
+        change = {
+            "$set": {"holder": holder, "lease_until": until, "started_at": now},
+            "$unset": {"run_now_at": ""},
+            "$inc": {"fence": 1},
+        }
+        with reaching():
+            taken = self._jobs.update_one(guard, change).matched_count == 1
+        return (
+            Claim(name=state.id, fence=state.fence + 1, holder=holder, started_at=now, state=state) if taken else None
+        )
+
+    def renew(self, claim: Claim, *, until: datetime) -> bool:
+        """Hold it for longer; False when it is somebody else's by now, or over."""
+        return self._change(claim, {"$set": {"lease_until": until}})
+
+    def release(self, claim: Claim) -> bool:
+        """Give it back unfinished: it is due again at once."""
+        return self._change(claim, {"$set": {"lease_until": claim.started_at}})
+
+    def finish(self, claim: Claim, state: JobState) -> bool:
+        """Write how the run went; False, and nothing written, when the job is somebody else's by now."""
+        document = without(to_document(state), _SOMEBODY_ELSES)
+        gone = {key: "" for key, value in asdict(state).items() if value is None and key not in _SOMEBODY_ELSES}
+        return self._change(claim, {"$set": document, "$unset": gone})
+
+    def fail(self, claim: Claim, *, at: datetime) -> None:
+        """Count a failure of a run that is still going on."""
+        since = claim.state.failing_since or at
+        self._change(claim, {"$inc": {"failures": 1}, "$set": {"ok": False, "failing_since": since}})
+
+    def ask(self, name: str, *, at: datetime) -> bool:
+        """Ask for a run out of turn; whether there is such a job."""
+        with reaching():
+            return self._jobs.update_one({"_id": name}, {"$set": {"run_now_at": at}}).matched_count == 1
+
+    def pause(self, name: str, *, paused: bool) -> bool:
+        """Let a job rest or go on; whether there is such a job."""
+        with reaching():
+            return self._jobs.update_one({"_id": name}, {"$set": {"paused": paused}}).matched_count == 1
+
+    def remove(self, name: str, *, unless_since: datetime) -> None:
+        """Forget a job that no sidecar has run for long: it is in no table any more."""
+        idle = {"_id": name, "finished_at": {"$lt": unless_since}}
+        with reaching():
+            if self._jobs.delete_one(idle).deleted_count:
+                self._runs.delete_many({"job": name})
+
+    def note(self, run: JobRun) -> None:
+        """Write a row of the history over the one that had its place."""
+        document = to_document(run)
+        with reaching():
+            self._runs.replace_one({"_id": document["_id"]}, document, upsert=True)
+
+    def runs(self, name: str) -> list[JobRun]:
+        """The history of a job, newest first."""
+        with reaching():
+            found = [from_document(JobRun, document) for document in self._runs.find({"job": name})]
+        return sorted(found, key=lambda run: run.started_at, reverse=True)
+
+    def beat(self, sidecar: Sidecar) -> None:
+        """Write that a sidecar lives. Only itself writes its document, so that nobody races it."""
+        document = to_document(sidecar)
+        with reaching():
+            self._sidecars.replace_one({"_id": document["_id"]}, document, upsert=True)
+
+    def retire(self, sidecar_id: str) -> None:
+        """Forget a sidecar that ended."""
+        with reaching():
+            self._sidecars.delete_one({"_id": sidecar_id})
+
+    def sidecars(self) -> list[Sidecar]:
+        """All that were not retired, newest first."""
+        with reaching():
+            found = [from_document(Sidecar, document) for document in self._sidecars.find()]
+        return sorted(found, key=lambda sidecar: sidecar.started_at, reverse=True)
+
+    def _change(self, claim: Claim, change: Document) -> bool:
+        guard = {"_id": claim.name, "fence": claim.fence, "holder": claim.holder}
+        with reaching():
+            return self._jobs.update_one(guard, change).matched_count == 1

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-import scheduler
 from clinic_core.clinic import Clinic
 from clinic_core.domain import noshow
 from clinic_core.domain.access import SYSTEM, Actor, Role
@@ -21,10 +20,13 @@ from clinic_core.domain.appointments import Appointment
 from clinic_core.domain.appointments import AppointmentStatus as S
 from clinic_core.domain.billing import PaymentMethod
 from clinic_core.domain.ids import new_id
+from clinic_core.domain.jobs import every
 from clinic_core.domain.noshow import Model
 from clinic_core.domain.schedules import Absence
 from clinic_core.errors import Forbidden, InvalidInput
+from clinic_core.jobs import JOBS
 from clinic_core.services import appointments, billing, planning
+from clinic_core.sidecar import Sidecar
 from tests import make
 from tests.conftest import World
 
@@ -197,10 +199,10 @@ def leaves(value: Any) -> list[Any]:
 
 def test_the_sidecar_trains_once_a_day(busy: World, manager: Actor) -> None:
     """One line of its table; its run is recorded like those of the others."""
-    (job,) = [job for job in scheduler.JOBS if job.name == "train no-show model"]
-    scheduler.attempt(busy.clinic, job)
+    (job,) = [job for job in JOBS if job.name == "train no-show model"]
+    Sidecar(busy.clinic, JOBS).run_here(job)
     found = planning.model(busy.clinic, manager)
-    assert job.every_seconds == 86_400
+    assert job.schedule == every(hours=24)
     assert found is not None
     assert found.usable
     assert {run.id: run.ok for run in busy.clinic.jobs.all()} == {"train no-show model": True}

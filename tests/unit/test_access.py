@@ -67,11 +67,16 @@ MATRIX = """
     user.write                A . . . S
     audit.read                A . . . .
     data.import               . . . . S
+    job.read                  A M . . S
+    job.run                   A . . . S
 """
 COLUMNS = (Role.ADMIN, Role.MANAGER, Role.RECEPTIONIST, Role.DOCTOR, Role.SYSTEM)
 
 # What no person asks for: jobs and commands of whoever runs the machine, signing in itself, and pure computations.
 NOBODY_ASKS = {
+    "alerts.clear",
+    "alerts.raise_alert",
+    "alerts.tell",
     "appointments.draft",  # a record in memory; `book` asks
     "appointments.next_free",  # names nobody
     "appointments.release_past",
@@ -113,9 +118,7 @@ NOBODY_ASKS = {
     "facts.rebuild",
     "facts.rebuild_month",
     "imports.plan",
-    "jobs.beat",
     "jobs.health",
-    "jobs.record",
     "patients.patient_number",
     "planning.train",
     "reports.for_export",  # what follows a question that was allowed
@@ -147,6 +150,7 @@ PARTS = {
     "import_payments",
     "import_people",
     "import_visits",
+    "job_engine",
     "noshow_training",
     "passwords",
     "past",

@@ -51,6 +51,11 @@ LAYERS = (
         ("bson", "cattrs", "pymongo"),
     ),
     Layer(
+        "clinic_core.gateways",
+        ("clinic_core.gateways", "clinic_core.domain", "clinic_core.errors", "clinic_core.settings"),
+        ("boto3", "botocore", "urllib3"),
+    ),
+    Layer(
         "clinic_core.services.noshow_training",  # imports scikit-learn when it trains, in the sidecar
         ("clinic_core.domain",),
         ("numpy", "pandas", "sklearn"),
@@ -70,13 +75,14 @@ LAYERS = (
     Layer("clinic_core.logs", ("clinic_core.errors", "clinic_core.settings")),
     Layer(
         "clinic_core.clinic",
-        ("clinic_core.store", "clinic_core.domain", "clinic_core.errors", "clinic_core.settings"),
+        (
+            "clinic_core.store",
+            "clinic_core.gateways",
+            "clinic_core.domain",
+            "clinic_core.errors",
+            "clinic_core.settings",
+        ),
         ("pymongo",),
-    ),
-    Layer(
-        "clinic_core.gateways",
-        ("clinic_core.gateways", "clinic_core.domain", "clinic_core.errors"),
-        ("boto3", "botocore", "urllib3"),
     ),
     Layer(
         "clinic_core.backup",
@@ -90,7 +96,7 @@ LAYERS = (
     Layer("clinic_core", ("clinic_core",), ("tqdm",)),  # commands and the processes they start
     Layer(
         "scheduler",
-        tuple(f"clinic_core.{name}" for name in ("clinic", "domain", "errors", "logs", "services", "settings")),
+        tuple(f"clinic_core.{name}" for name in ("clinic", "domain", "errors", "jobs", "logs", "settings", "sidecar")),
         ("schedule",),
     ),
     Layer("pages", (*SCREENS, "ui"), ("pandas", "plotly", "streamlit")),

@@ -1,0 +1,144 @@
+"""How sidecars share the jobs: read what is due, claim it, keep it, finish it. Each step is one guarded update.
+
+No actor: sidecars work on their own behalf. Every instant is of the database server's clock, which they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain.alerts import Severity
+from clinic_core.domain.jobs import (
+    LEASE,
+    Claim,
+    Job,
+    JobState,
+    Outcome,
+    Sidecar,
+    finished,
+    is_alarming,
+    run_of,
+)
+from clinic_core.services import alerts
+
+_FORGOTTEN_AFTER = timedelta(days=30)
+_GONE_AFTER = timedelta(days=1)
+
+
+def prepare(clinic: Clinic, table: Sequence[Job]) -> None:
+    """Make the documents of the jobs and give each its plan; safe to repeat, and to race."""
+    known = {state.id for state in clinic.jobs.all()}
+    clinic.jobs.add(job.name for job in table if job.name not in known)
+    _states(clinic, table)
+
+
+def due(clinic: Clinic, table: Sequence[Job]) -> list[tuple[Job, JobState]]:
+    """The jobs of the table that nobody holds and whose time has come, the latest first. One read."""
+    now = clinic.server_now()
+    waiting = [(job, state) for job, state in _states(clinic, table) if state.is_due(now)]
+    return sorted(waiting, key=lambda pair: pair[1].next_at or now)
+
+
+def state_of(clinic: Clinic, job: Job) -> JobState:
+    """What is known of a job, made and planned where it was not."""
+    prepare(clinic, [job])
+    state = clinic.jobs.get(job.name) or JobState(id=job.name)
+    return _planned(clinic, job, state, clinic.server_now())
+
+
+def claim(clinic: Clinic, state: JobState, *, holder: str) -> Claim | None:
+    """Take the job as it was read; None when somebody else was quicker."""
+    now = clinic.server_now()
+    return clinic.jobs.claim(state, holder=holder, now=now, until=now + LEASE)
+
+
+def renew(clinic: Clinic, held: Claim) -> bool:
+    """Keep the job for longer; False when it is lost."""
+    return clinic.jobs.renew(held, until=clinic.server_now() + LEASE)
+
+
+def release(clinic: Clinic, held: Claim) -> None:
+    """Give the job back unfinished, for anybody to begin anew."""
+    clinic.jobs.release(held)
+
+
+def finish(clinic: Clinic, job: Job, held: Claim, outcome: Outcome) -> bool:
+    """Write how the run went and when the next one is due; False when the lease had run out and somebody took over."""
+    state = finished(job, held, outcome, now=clinic.server_now(), zone=clinic.zone)
+    if not clinic.jobs.finish(held, state):
+        return False
+    if state.noted > held.state.noted:
+        clinic.jobs.note(run_of(held, state))
+    if is_alarming(job, state):
+        alerts.raise_alert(
+            clinic,
+            alert_key(job.name),
+            severity=Severity.WARNING,
+            summary=f'The job "{job.name}" fails: {outcome.result or f"reference {outcome.reference} in the log"}.',
+            advice="Open Operations and see since when; it is tried again by itself, later each time.",
+        )
+    elif held.state.failures:
+        alerts.clear(clinic, alert_key(job.name))
+    return True
+
+
+def give_up(clinic: Clinic, job: Job, held: Claim) -> None:
+    """Say that a run takes too long. Its lease runs out by itself."""
+    clinic.jobs.fail(held, at=held.started_at)
+    alerts.raise_alert(
+        clinic,
+        alert_key(job.name),
+        severity=Severity.CRITICAL,
+        summary=f'The job "{job.name}" has run for more than {job.longest_minutes} minutes and was given up.',
+        advice="The sidecar restarts and another run begins. If this happens again, send its log to who maintains it.",
+    )
+
+
+def alert_key(name: str) -> str:
+    """The key of the alert about a job."""
+    return f"job:{name}"
+
+
+def beat(clinic: Clinic, sidecar_id: str, *, started_at: datetime) -> None:
+    """Write that a sidecar lives."""
+    clinic.jobs.beat(Sidecar(id=sidecar_id, started_at=started_at, beat_at=clinic.server_now()))
+
+
+def retire(clinic: Clinic, sidecar_id: str) -> None:
+    """Write that a sidecar ended in good order."""
+    clinic.jobs.retire(sidecar_id)
+
+
+def tidy(clinic: Clinic, names: Sequence[str]) -> int:
+    """Forget jobs that are in no table any more and sidecars that died; how many."""
+    now = clinic.server_now()
+    gone = [sidecar.id for sidecar in clinic.jobs.sidecars() if now - sidecar.beat_at > _GONE_AFTER]
+    for sidecar_id in gone:
+        clinic.jobs.retire(sidecar_id)
+    unknown = [state.id for state in clinic.jobs.all() if state.id not in names]
+    for name in unknown:
+        clinic.jobs.remove(name, unless_since=now - _FORGOTTEN_AFTER)
+    return len(gone)
+
+
+def _states(clinic: Clinic, table: Sequence[Job]) -> list[tuple[Job, JobState]]:
+    """The jobs of the table that have a document, each with what that says."""
+    now, jobs = clinic.server_now(), {job.name: job for job in table}
+    known = [state for state in clinic.jobs.all() if state.id in jobs]
+    return [(jobs[state.id], _planned(clinic, jobs[state.id], state, now)) for state in known]
+
+
+def _planned(clinic: Clinic, job: Job, state: JobState, now: datetime) -> JobState:
+    """The state with the job's schedule in it; where that is new, the next time is worked out anew."""
+    words = job.schedule.words(clinic.zone)
+    if (state.schedule, state.does, state.lane) == (words, job.does, job.lane):
+        return state
+    next_at = state.next_at
+    if state.schedule != words and (next_at is None or next_at > now):  # what is due already stays due
+        next_at = job.schedule.first(now, clinic.zone)
+    planned = replace(state, schedule=words, does=job.does, lane=job.lane, next_at=next_at)
+    clinic.jobs.plan(state, planned)
+    return planned
