@@ -1,4 +1,4 @@
-"""The clinic's own settings: its profile, its rules about money, who works there, what it offers and who pays."""
+"""The clinic's settings: its profile, money, who works there, what it offers, who pays, what patients are told."""
 
 import streamlit as st
 
@@ -7,6 +7,7 @@ from ui import (
     session,
     settings_clinic,
     settings_hours,
+    settings_messages,
     settings_money,
     settings_payers,
     settings_people,
@@ -21,6 +22,7 @@ SECTIONS = {
     "Services": settings_services.show,
     "Payers": settings_payers.show,
     "Hours": settings_hours.show,
+    "Messages": settings_messages.show,
 }
 _SECTION = "settings.section"
 

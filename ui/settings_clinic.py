@@ -13,7 +13,7 @@ from clinic_core.domain.access import Actor
 from clinic_core.domain.organization import Organization, Room
 from clinic_core.services import directory
 from ui import forms, session, text, versioned
-from ui.settings_fields import Fields
+from ui.settings_fields import ProfileFields
 
 _NAME: Final = "settings.clinic"
 _SLOTS: Final = (5, 10, 15, 20, 30, 60)
@@ -33,7 +33,7 @@ _LABELS: Final = {
 def show(clinic: Clinic, actor: Actor) -> None:
     """Draw the profile and save what was changed."""
     base = versioned.opened(_NAME, clinic.organization())
-    fields = Fields(_NAME, base, _LABELS)
+    fields = ProfileFields(_NAME, base, _LABELS)
     clashing = versioned.is_clashing(_NAME)
     with st.form(_NAME, border=False):
         left, right = st.columns(2, gap="medium")
@@ -59,7 +59,7 @@ def _save(clinic: Clinic, actor: Actor, wanted: Organization) -> None:
     forms.done("The clinic's profile is saved.")
 
 
-def _identity(fields: Fields) -> dict[str, Any]:
+def _identity(fields: ProfileFields) -> dict[str, Any]:
     address = fields.base.address
     st.subheader("The clinic")
     return {
@@ -70,7 +70,7 @@ def _identity(fields: Fields) -> dict[str, Any]:
     }
 
 
-def _place(fields: Fields) -> dict[str, Any]:
+def _place(fields: ProfileFields) -> dict[str, Any]:
     st.subheader("Place and time")
     base, regions = fields.base, choices.regions()
     return {
@@ -94,7 +94,7 @@ def _place(fields: Fields) -> dict[str, Any]:
     }
 
 
-def _rooms(fields: Fields) -> dict[str, Any]:
+def _rooms(fields: ProfileFields) -> dict[str, Any]:
     base = fields.base
     st.subheader("Rooms")
     st.caption("One visit at a time uses a room. Clear a name to remove it.")

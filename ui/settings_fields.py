@@ -1,24 +1,27 @@
-"""Fields of the clinic's profile in a form: each keeps what was typed until the saved value is another one."""
+"""Fields of one of the clinic's own records in a form; each keeps what was typed until another value is saved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
 from clinic_core.domain import money
+from clinic_core.domain.messages import MessagePolicy
 from clinic_core.domain.organization import Organization
 from ui import versioned
 
+R = TypeVar("R", Organization, MessagePolicy)
+
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Generic[R]):
     """Draws the fields of one form: its name, the record it was opened with, and the labels by field."""
 
     name: str
-    base: Organization
+    base: R
     labels: Mapping[str, str]
 
     def text(self, field: str, **options: Any) -> str:
@@ -48,6 +51,15 @@ class Fields:
         typed = st.number_input(self.labels[field], 0, highest, value, 1, key=self.key(field, value), help=help)
         return int(typed)
 
+    def key(self, field: str, value: object) -> str:
+        """The key of a field."""
+        return versioned.key(self.name, field, value)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileFields(Fields[Organization]):
+    """The same of the clinic's profile, which knows its currency."""
+
     def amount(self, field: str, *, help: str | None = None) -> str:
         """An amount of money in major units as it is typed; see `minor`."""
         value = getattr(self.base, field)
@@ -58,7 +70,3 @@ class Fields:
     def minor(self, typed: str) -> int:
         """Minor units of an amount as typed; raises InvalidInput."""
         return money.parse_minor(typed or "0", self.base.currency, self.base.locale)
-
-    def key(self, field: str, value: object) -> str:
-        """The key of a field."""
-        return versioned.key(self.name, field, value)

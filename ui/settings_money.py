@@ -15,7 +15,7 @@ from clinic_core.domain.billing import LineItem
 from clinic_core.domain.organization import Organization, TaxRounding, TaxRule
 from clinic_core.services import directory
 from ui import forms, session, text, versioned
-from ui.settings_fields import Fields
+from ui.settings_fields import ProfileFields
 
 _NAME: Final = "settings.money"
 _LATEST_HOURS: Final = 336
@@ -42,7 +42,7 @@ Changes: TypeAlias = Callable[[], dict[str, Any]]  # reads what was typed; may r
 def show(clinic: Clinic, actor: Actor) -> None:
     """Draw the rules about money and save what was changed."""
     base = versioned.opened(_NAME, clinic.organization())
-    fields = Fields(_NAME, base, _LABELS)
+    fields = ProfileFields(_NAME, base, _LABELS)
     clashing = versioned.is_clashing(_NAME)
     with st.form(_NAME, border=False):
         left, right = st.columns(2, gap="large")
@@ -69,7 +69,7 @@ def _save(clinic: Clinic, actor: Actor, wanted: Organization) -> None:
     forms.done("The rules about money are saved.")
 
 
-def _documents(fields: Fields) -> Changes:
+def _documents(fields: ProfileFields) -> Changes:
     st.subheader("Currency and numbers")
     names = choices.currencies()
     currency = fields.choice(
@@ -86,7 +86,7 @@ def _documents(fields: Fields) -> Changes:
     return lambda: {"currency": currency, "invoice_prefix": invoice, "credit_note_prefix": credit}
 
 
-def _tax(fields: Fields) -> Changes:
+def _tax(fields: ProfileFields) -> Changes:
     st.subheader("Tax")
     st.caption("Each service has its own rate. Issued invoices keep the rule of their day.")
     rule = fields.base.tax_rule
@@ -111,7 +111,7 @@ def _tax(fields: Fields) -> Changes:
     return lambda: {"tax_rule": TaxRule(inclusive=bool(inclusive), rounding=TaxRounding(rounding))}
 
 
-def _fees(fields: Fields) -> Changes:
+def _fees(fields: ProfileFields) -> Changes:
     st.subheader("Fees")
     st.caption(
         "A fee is drafted when a visit is cancelled late or missed; the front desk issues it or throws it away. "
@@ -134,7 +134,7 @@ def _fees(fields: Fields) -> Changes:
     }
 
 
-def _pay_to(fields: Fields) -> Changes:
+def _pay_to(fields: ProfileFields) -> Changes:
     st.subheader("Payment code on invoices")
     st.caption("With a UPI id or an IBAN, invoices carry a code that a payment app reads.")
     upi_id = fields.text("upi_id", max_chars=120, placeholder="clinic@okbank")
@@ -149,7 +149,7 @@ def _pay_to(fields: Fields) -> Changes:
     return lambda: {"upi_id": upi_id.strip(), "iban": iban, "bic": bic}
 
 
-def _revisits(fields: Fields) -> Changes:
+def _revisits(fields: ProfileFields) -> Changes:
     st.subheader("Revisits and target")
     days = fields.whole(
         "free_revisit_days",
@@ -159,7 +159,7 @@ def _revisits(fields: Fields) -> Changes:
     return lambda: {"free_revisit_days": days}
 
 
-def _target(fields: Fields) -> Changes:
+def _target(fields: ProfileFields) -> Changes:
     target = fields.amount("monthly_target_minor", help="Reports draw it as a line. Empty: none.")
     return lambda: {"monthly_target_minor": fields.minor(target)}
 

@@ -20,6 +20,7 @@ from ui import forms, session, text
 R = TypeVar("R")
 _BASE: Final = "versioned.base:"
 _CLASH: Final = "versioned.clash:"
+_DRAFTS: Final = "versioned.drafts:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,19 @@ def merge(base: R, mine: R, theirs: R) -> Clash[R]:
 def enter(marker: str) -> None:
     """Forget what was open when the page is entered anew: when the widget with the key `marker` was not drawn last."""
     if marker not in st.session_state:
-        for key in [k for k in st.session_state if str(k).startswith((_BASE, _CLASH))]:
+        for key in [k for k in st.session_state if str(k).startswith((_BASE, _CLASH, _DRAFTS))]:
             del st.session_state[key]
 
 
 def opened(name: str, latest: R) -> R:
     """The record as it was when the form `name` was first drawn."""
     found: R = st.session_state.setdefault(_BASE + name, latest)
+    return found
+
+
+def drafts(name: str) -> dict[str, Any]:
+    """What was typed and not saved, by record; for fields that Streamlit does not keep while another record is open."""
+    found: dict[str, Any] = st.session_state.setdefault(_DRAFTS + name, {})
     return found
 
 
@@ -76,14 +83,23 @@ def save(name: str, mine: R, *, write: Callable[[R], object], latest: Callable[[
     _close(name)
 
 
-def show_clash(name: str, labels: Mapping[str, str], *, write: Callable[[Any], object]) -> None:
-    """Ask which of two values holds, if a save of the form `name` was stopped by such a choice."""
+def show_clash(
+    name: str,
+    labels: Mapping[str, str],
+    *,
+    write: Callable[[Any], object],
+    show: Callable[[str, Any], str] = lambda _field, value: str(value),
+) -> None:
+    """Ask which of two values holds, if a save of the form `name` was stopped by such a choice.
+
+    `show` writes the value of a field as the person knows it.
+    """
     clash: Clash[Any] | None = st.session_state.get(_CLASH + name)
     if clash is None:
         return
     with st.container(border=True):
         st.warning("Somebody else changed the same thing while you were typing. Choose what holds.")
-        st.markdown(_differences(clash, labels))
+        st.markdown(_differences(clash, labels, show))
         with st.container(horizontal=True):
             keep = st.button("Keep what is saved", key=f"{name}.theirs")
             mine = st.button("Save what I typed", key=f"{name}.mine", type="primary")
@@ -105,13 +121,10 @@ def _close(name: str) -> None:
     st.session_state.pop(_CLASH + name, None)
 
 
-def _differences(clash: Clash[Any], labels: Mapping[str, str]) -> str:
-    rows = [
-        (labels.get(n, n), text.plain(_shown(getattr(clash.theirs, n))), text.plain(_shown(getattr(clash.merged, n))))
-        for n in clash.both
-    ]
+def _differences(clash: Clash[Any], labels: Mapping[str, str], show: Callable[[str, Any], str]) -> str:
+    def shown(record: Any, field: str) -> str:
+        value = getattr(record, field)
+        return "–" if value in ("", (), None) else text.plain(show(field, value))
+
+    rows = [(labels.get(n, n), shown(clash.theirs, n), shown(clash.merged, n)) for n in clash.both]
     return text.table(("", "Saved by somebody else", "What you typed"), rows)
-
-
-def _shown(value: object) -> str:
-    return "–" if value in ("", (), None) else str(value)

@@ -11,10 +11,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
+from babel.localedata import locale_identifiers
 from babel.numbers import format_currency
 
 from clinic_core.domain import money, people, segments
@@ -262,6 +264,13 @@ def locale_of(language: str, organization: Organization) -> Locale:
 def languages(templates: Mapping[str, Template]) -> tuple[str, ...]:
     """The languages that messages can be written in, by name."""
     return tuple(sorted({one.language for one in templates.values()}, key=language_name))
+
+
+@lru_cache(maxsize=1)
+def all_languages() -> tuple[str, ...]:
+    """Every language whose days and times are known (CLDR), by name."""
+    codes = {name.partition("_")[0] for name in locale_identifiers()} - {"root"}
+    return tuple(sorted(codes, key=language_name))
 
 
 def merged(saved: Mapping[str, Template]) -> dict[str, Template]:

@@ -27,6 +27,17 @@ def send(page: AppTest, key: str, event: str, value: Any) -> AppTest:
     return page
 
 
+def type_live(page: AppTest, key: str, text: str) -> AppTest:
+    """Type into a live text area and pause."""
+    (element,) = [e for e in page.get("bidi_component") if e.proto.id.endswith(f"-{key}")]
+    states = page._tree.get_widget_states()
+    state = states.widgets.add()
+    state.id, state.json_value = element.proto.id, json.dumps({"text": text})
+    page._run(states)
+    assert not page.exception, [e.message for e in page.exception]
+    return page
+
+
 def step(page: AppTest, key: str, row: str, name: str) -> AppTest:
     """Press the button `name` of a card or row."""
     return send(page, key, "step", {"id": row, "step": name})
