@@ -35,6 +35,7 @@ from clinic_core.store.appointments import Appointments
 from clinic_core.store.audit import AuditEvents
 from clinic_core.store.balances import Balances
 from clinic_core.store.bulk import Bulk
+from clinic_core.store.communications import Communications
 from clinic_core.store.counters import Counters
 from clinic_core.store.encounters import Encounters
 from clinic_core.store.facts import Facts
@@ -43,6 +44,7 @@ from clinic_core.store.inbound import Inbound
 from clinic_core.store.invoices import Invoices
 from clinic_core.store.jobs import Jobs
 from clinic_core.store.journal import Journal
+from clinic_core.store.message_state import MessageState
 from clinic_core.store.models import Models
 from clinic_core.store.mongo import Document, connect, database_of, reaching
 from clinic_core.store.opt_outs import OptOuts
@@ -198,6 +200,8 @@ class Clinic:
     message_policies: reference.Directory[MessagePolicy]
     templates: reference.Directory[Template]
     appointments: Appointments
+    communications: Communications
+    message_state: MessageState
     encounters: Encounters
     invoices: Invoices
     journal: Journal
@@ -303,6 +307,8 @@ def open_clinic(
         message_policies=reference.message_policies(database),
         templates=reference.templates(database),
         appointments=Appointments(database),
+        communications=Communications(database),
+        message_state=MessageState(database),
         encounters=Encounters(database),
         invoices=Invoices(database),
         journal=Journal(database),
@@ -338,6 +344,8 @@ def create_indexes(clinic: Clinic) -> None:
         clinic.message_policies,
         clinic.templates,
         clinic.appointments,
+        clinic.communications,
+        clinic.message_state,
         clinic.encounters,
         clinic.invoices,
         clinic.journal,

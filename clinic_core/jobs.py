@@ -12,6 +12,7 @@ from clinic_core.domain.jobs import Job, daily, every
 
 FIGURES: Final = "figures"
 ALERTS: Final = "alerts"
+MESSAGES: Final = "messages"
 
 
 def fold_facts(clinic: Clinic) -> object:
@@ -33,6 +34,13 @@ def draft_fees(clinic: Clinic) -> object:
     from clinic_core.services import fees  # noqa: PLC0415
 
     return fees.complete(clinic)
+
+
+def plan_messages(clinic: Clinic) -> object:
+    """Plan the messages of visits whose desk died before it did, and of all when the policy changed."""
+    from clinic_core.services import messages  # noqa: PLC0415
+
+    return messages.plan(clinic)
 
 
 def train_no_show(clinic: Clinic) -> object:
@@ -70,6 +78,7 @@ JOBS: Final[tuple[Job, ...]] = (
     Job("post history", every(hours=24), post_history, "Brings invoices of earlier releases into the ledger"),
     Job("fold facts", every(seconds=20), fold_facts, "Brings the figures of the reports up to date", lane=FIGURES),
     Job("draft fees", every(minutes=1), draft_fees, "Drafts the fees of missed visits where a desk was cut off"),
+    Job("plan messages", every(seconds=30), plan_messages, "Makes and stops messages as visits change", lane=MESSAGES),
     Job("release past holds", every(hours=1), release_holds, "Forgets which times past visits had taken"),
     Job("train no-show model", every(hours=24), train_no_show, "Learns which visits are likely missed", lane=FIGURES),
     Job("tidy jobs", daily("03:40"), tidy_jobs, "Forgets sidecars that died and jobs that are no more"),

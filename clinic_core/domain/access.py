@@ -95,6 +95,8 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     "planning.open": frozenset({_A, _M, _R}),
     "planning.read": _DESK,
     "planning.model": _FIGURES,
+    # messages to patients
+    "message.send": _DESK,
     # running the clinic
     "directory.read": frozenset({_A, _M, _R, _D, _S}),
     "settings.write": frozenset({_A, _M}),

@@ -125,9 +125,11 @@ class Communication:
     kind: MessageKind
     channel: Channel
     lead_minutes: int = 0  # of a reminder: how long before the visit, on the clinic's wall clock
+    change: int = 0  # of a changed visit: which of its events this tells of
     patient_id: str
     about: str  # the id of the appointment, invoice, or message that is answered
     about_start: datetime | None = None  # the start of the visit that it speaks of
+    about_version: int = 0  # the version of the visit that it was last planned by
     due_at: datetime  # aware UTC
     due_on: date  # the clinic's local day of `due_at`
     expires_at: datetime  # from here on it is not sent any more
@@ -139,6 +141,8 @@ class Communication:
     segments: int = 0
     cost_micros: int = 0  # millionths of the clinic's currency: expected, then what the carrier says
     attempts: int = 0
+    retry_at: datetime | None = None  # not before this: the carrier was busy, or the budget was used up
+    claimed_at: datetime | None = None  # when it was last taken to be sent
     provider_id: str | None = None  # the carrier's id (Twilio SID), unique
     sent_at: datetime | None = None
     sent_on: date | None = None  # the clinic's local day
@@ -149,10 +153,26 @@ class Communication:
     version: int = 1
 
 
-def message_id(kind: MessageKind, channel: Channel, about: str, *, start: datetime | None = None, lead: int = 0) -> str:
+def message_id(
+    kind: MessageKind, channel: Channel, about: str, *, start: datetime | None = None, lead: int = 0, change: int = 0
+) -> str:
     """The one id of a message: a second one for the same occurrence, kind, lead time and channel cannot be made."""
     when = "" if start is None else start.isoformat()
-    return derived_id("message", f"{kind}:{channel}:{about}:{when}:{lead}")
+    return derived_id("message", f"{kind}:{channel}:{about}:{when}:{lead}" + (f":{change}" if change else ""))
+
+
+def reference_of(message: str, attempt: int = 0) -> str:
+    """The reference that belongs to a message's id, or another one where that is given out already."""
+    number = int(derived_id("reference", f"{message}:{attempt}"), 16)
+    signs = []
+    for _ in range(_REFERENCE_LENGTH):
+        number, sign = divmod(number, len(_REFERENCE_SIGNS))
+        signs.append(_REFERENCE_SIGNS[sign])
+    return "".join(signs)
+
+
+_REFERENCE_LENGTH: Final = 6
+_REFERENCE_SIGNS: Final = "23456789BCDFGHJKMNPQRSTVWXZ"  # nothing that is read as another one, and no words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,9 +28,10 @@ from clinic_core.domain.appointments import (
 from clinic_core.domain.billing import InvoiceStatus
 from clinic_core.domain.people import Patient
 from clinic_core.errors import Conflict, IllegalTransition, NotFound, SlotTaken
-from clinic_core.services import fees, free_times
+from clinic_core.services import fees, free_times, messages
 
 _MOVABLE: Final = frozenset({S.BOOKED, S.ARRIVED})
+_NOT_TOLD: Final = frozenset({"appointment.confirm", "appointment.check_in"})  # no message comes or goes with them
 _KEPT_DAYS: Final = 1  # for so long the holds of a visit that is over stay: a missed one may still come late
 
 
@@ -94,14 +95,15 @@ def book(clinic: Clinic, actor: Actor, wanted: Appointment) -> Appointment:
     access.require(actor, "appointment.book", practitioner_id=wanted.practitioner_id)
     made = clinic.appointments.find(wanted.id)
     booking = _as_booked(clinic, actor, wanted)
+    patient = clinic.patients.get(wanted.patient_id)
     if made is None:
-        clinic.patients.get(wanted.patient_id)
         free_times.require_bookable(clinic, booking)
     try:
         saved = clinic.appointments.add(booking)
     except SlotTaken as error:
         raise free_times.taken(clinic, booking, error) from error
     _record(clinic, actor, "appointment.book", booking)
+    messages.after(clinic, saved, patient=patient, is_new=made is None and saved.version == 1)
     return saved
 
 
@@ -145,12 +147,15 @@ def move(
         start=after.start,
         left=before.claim,
     )
-    return _change(clinic, actor, "appointment.move", before=before, after=after, event=event)
+    saved = _change(clinic, actor, "appointment.move", before=before, after=after, event=event)
+    messages.after(clinic, saved)
+    return saved
 
 
 def cancel(clinic: Clinic, actor: Actor, before: Appointment, reason: CancelReason, note: str = "") -> Appointment:
     """Cancel a visit that has not begun; its time is free at once. Late, by the clinic's policy, drafts its fee."""
     saved = _become(clinic, actor, "appointment.cancel", before, S.CANCELLED, cancel_reason=reason, note=note)
+    messages.after(clinic, saved)
     fees.draft(clinic, actor, saved)
     return saved
 
@@ -345,7 +350,8 @@ def _change(
     costs_fee: bool = False,
 ) -> Appointment:
     try:
-        saved = clinic.appointments.change(before, after, event, costs_fee=costs_fee)
+        to_say = action not in _NOT_TOLD
+        saved = clinic.appointments.change(before, after, event, costs_fee=costs_fee, to_say=to_say)
     except SlotTaken as error:
         raise free_times.taken(clinic, after, error) from error
     except Conflict:

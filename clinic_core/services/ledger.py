@@ -19,7 +19,7 @@ from clinic_core.domain.billing import OWING, Invoice, number_text
 from clinic_core.domain.journal import Balance, Entry, Event
 from clinic_core.domain.settling import Stamp
 from clinic_core.errors import Conflict, IllegalTransition
-from clinic_core.services import past
+from clinic_core.services import messages, past
 
 _TRIES: Final = 60
 _INVOICE: Final = "invoice:"
@@ -147,6 +147,7 @@ def post_issue(clinic: Clinic, invoice: Invoice) -> Invoice:
     """Post the charges of an invoice that was issued; the invoice as it is then. Harmless when it was posted."""
     if invoice.posted or invoice.status not in OWING:
         return invoice
+    messages.bill_due(clinic, invoice)
     if invoice.payments or invoice.issued_on != clinic.today():  # of an import, or of a release without a journal
         return past.post_one(clinic, invoice)
     account = journal.invoice_account(invoice.id)

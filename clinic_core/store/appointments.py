@@ -3,7 +3,7 @@
 Every change is one write of one document, guarded by the version that was read. A document with holds carries its
 day as `held_on` too, by which `release` finds those that have passed. A document whose facts are not yet in its
 month's block carries `unfolded: true` (see `store/facts.py`), one that costs a fee `fee_open: true` until that is
-drafted.
+drafted, one whose patient may have to hear of it `messages_open: true` until that is planned.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Appointments:
         self._last_visits = _LastVisits()
 
     def create_indexes(self) -> None:
-        """No overlap of any resource; the day; a patient's visits; import id; what is held, not folded or not drafted.
+        """No overlap of any resource; the day; a patient's visits; import id; what is held or still has to be done.
 
         Sparse and not partial: the embedded server enforces a partial index but never reads by it.
         """
@@ -58,6 +58,7 @@ class Appointments:
                 IndexModel("source_id", unique=True, sparse=True),
                 IndexModel("unfolded", sparse=True),
                 IndexModel("fee_open", sparse=True),
+                IndexModel("messages_open", sparse=True),
             ]
         )
 
@@ -69,7 +70,7 @@ class Appointments:
         """
         with reaching():
             try:
-                self._collection.insert_one(_document(appointment))
+                self._collection.insert_one(_document(appointment) | _TO_PLAN)
                 return appointment
             except DuplicateKeyError as error:
                 return self._booked_before(appointment, error)
@@ -88,7 +89,10 @@ class Appointments:
         id) stay as they are. `folded` leaves out the mark for the fold: the caller rebuilds all facts at the end.
         """
         left_out = {"unfolded"} if folded else set()
-        documents = [without(_document(a), left_out | (_HELD if a.day < held_since else set())) for a in appointments]
+        documents = [
+            without(_document(a), left_out | (_HELD if a.day < held_since else set())) | _to_plan(a, held_since)
+            for a in appointments
+        ]
         refused = insert_many(self._collection, documents)
         return {str(documents[at]["_id"]) for at, key in refused.items() if "holds" in key}
 
@@ -111,16 +115,25 @@ class Appointments:
         return done.modified_count
 
     def change(
-        self, before: Appointment, after: Appointment, event: AppointmentEvent, *, costs_fee: bool = False
+        self,
+        before: Appointment,
+        after: Appointment,
+        event: AppointmentEvent,
+        *,
+        costs_fee: bool = False,
+        to_say: bool = True,
     ) -> Appointment:
-        """Replace `before` by `after` with one event more, in one write; `costs_fee` marks it until `fee_drafted`.
+        """Replace `before` by `after` with one event more, in one write.
+
+        `costs_fee` marks it until `fee_drafted`, `to_say` until `messages_planned`.
 
         Raises SlotTaken when a new cell is held, Conflict when somebody changed the appointment since it was read.
         """
         newer = replace(after, events=(*before.events, event), version=before.version + 1)
         with reaching():
             try:
-                return self._replace(before, newer, {"fee_open": True} if costs_fee else {})
+                marks = {"fee_open": True} if costs_fee else {}
+                return self._replace(before, newer, marks | _TO_PLAN if to_say else marks)
             except DuplicateKeyError as error:
                 raise _taken(error, self._holder(error)) from error
             except ConnectionFailure:
@@ -216,6 +229,30 @@ class Appointments:
             )
         return bool(done.matched_count)
 
+    def with_open_messages(self, *, most: int) -> list[Appointment]:
+        """Those whose messages are not planned yet, as far as anybody knows."""
+        with reaching():
+            return [_appointment(document) for document in self._collection.find(_TO_PLAN).limit(most)]
+
+    def messages_planned(self, visit: Appointment) -> bool:
+        """Take the mark for the messages away; False when the visit was changed since it was read."""
+        with reaching():
+            done = self._collection.update_one(
+                {"_id": visit.id, "version": visit.version}, {"$unset": dict.fromkeys(_TO_PLAN, "")}
+            )
+        return bool(done.matched_count)
+
+    def open_messages(self, appointment_id: str) -> None:
+        """Mark a visit: its messages are to be planned anew."""
+        with reaching():
+            self._collection.update_one({"_id": appointment_id}, {"$set": _TO_PLAN})
+
+    def open_messages_since(self, day: date) -> None:
+        """The same for every booked visit from a day on."""
+        wanted = {"day": {"$gte": day.isoformat()}, "status": AppointmentStatus.BOOKED.value}
+        with reaching():
+            self._collection.update_many(wanted, {"$set": _TO_PLAN})
+
     def _replace(self, before: Appointment, newer: Appointment, marks: Document) -> Appointment:
         guard = {"_id": before.id, "version": before.version}
         document = _document(newer) | marks
@@ -265,7 +302,12 @@ class _LastVisits:
 
 
 _HELD = {"holds", "held_on"}
+_TO_PLAN: Document = {"messages_open": True}
 _OPTIONAL = ("holds", "held_on", "room_id", "cancel_reason", "source_id", "fee_open", "confirmed_at")
+
+
+def _to_plan(appointment: Appointment, since: date) -> Document:
+    return _TO_PLAN if appointment.status is AppointmentStatus.BOOKED and appointment.day >= since else {}
 
 
 def _document(appointment: Appointment, holds_from: date | None = None) -> Document:

@@ -61,6 +61,7 @@ MATRIX = """
     planning.open             A M R . .
     planning.read             . M R . .
     planning.model            A M . . .
+    message.send              . M R . .
     directory.read            A M R D S
     settings.write            A M . . .
     user.read                 A . . . S
@@ -119,6 +120,14 @@ NOBODY_ASKS = {
     "facts.rebuild_month",
     "imports.plan",
     "jobs.health",
+    "messages.after",  # parts of the verbs of visits and bills, which have asked
+    "messages.bill_due",
+    "messages.owed_by_patient",
+    "messages.plan",
+    "messages.plan_visit",
+    "messages.policy_of",
+    "messages.replan_patient",
+    "messages.rules_of",
     "patients.patient_number",
     "planning.train",
     "reports.for_export",  # what follows a question that was allowed
