@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import islice
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from clinic_core.domain.appointments import Appointment
 from clinic_core.domain.billing import Invoice, number_text
 from clinic_core.domain.encounters import Encounter, EncounterStatus
 from clinic_core.domain.invariants import Numbers, Overlaps, Violation, occupies, of_appointment, of_invoice, overlap
-from clinic_core.services import check_packages
+from clinic_core.services import check_messages, check_packages
 from clinic_core.services.check_ledger import Checker, Ledger, counted, entry_faults
 
 __all__ = ["Violation", "run"]
@@ -48,6 +49,7 @@ def run(clinic: Clinic, *, say: Callable[[str], None] = lambda _: None) -> list[
         ("balances", lambda: _balances(clinic, books[0])),
         ("papers", lambda: _papers(clinic)),
         ("packages", lambda: check_packages.faults(clinic)),
+        ("messages", lambda: check_messages.faults(clinic, known.readable_days, known.has_patient)),
         ("facts", lambda: iter(()) if known.unread else books.pop().facts(visits)),
         ("staff and hours", lambda: _links(clinic, known)),
     )
@@ -67,10 +69,16 @@ class _Known:
     services: set[str] = field(default_factory=set)
     payers: set[str] = field(default_factory=set)
     rooms: set[str] = field(default_factory=set)
+    days_to_come: set[date] = field(default_factory=set)  # on which there are visits
     unread: bool = False  # whether a record that facts are made of cannot be read
 
     def __post_init__(self) -> None:
         self._read_directory()
+
+    @property
+    def readable_days(self) -> list[date]:
+        """The days to come with visits; none when some record cannot be read."""
+        return [] if self.unread else sorted(self.days_to_come)
 
     def has_patient(self, patient_id: str) -> bool:
         if patient_id not in self.patients:
@@ -140,6 +148,8 @@ def _appointments(clinic: Clinic, known: _Known, months: set[str], visits: Count
             continue
         months.add(str(stored.document.get("month")))
         visits.update(counted([one]))
+        if one.day >= today:
+            known.days_to_come.add(one.day)
         yield from of_appointment(one, stored.document, zone=zone, today=today)
         missing = known.missing(
             patient_id=one.patient_id, practitioner_id=one.practitioner_id, service_ids=[one.service_id]

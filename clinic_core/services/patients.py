@@ -16,6 +16,7 @@ from clinic_core.domain.billing import Invoice
 from clinic_core.domain.encounters import Encounter
 from clinic_core.domain.people import ContactBy, Patient, Sex
 from clinic_core.errors import AlreadyExists, InvalidInput
+from clinic_core.services import messages
 
 _COMPARED = 200  # how many records with the same rare name word are looked at for a duplicate
 _SPARSE = 3  # of so many numbers given out at least one is in use: a click too many takes a number and drops it
@@ -83,6 +84,8 @@ def edit(clinic: Clinic, actor: Actor, before: Patient, form: PatientForm) -> Pa
     clinic.audit.record(
         actor, "patient.write", saved.id, patient_id=saved.id, once=f"{saved.id}:{saved.version}", number=saved.number
     )
+    if saved.contact_by is not before.contact_by:
+        messages.replan_patient(clinic, saved)
     return saved
 
 

@@ -24,6 +24,7 @@ from clinic_core.store.mongo import (
     Stored,
     batches,
     conflict_key,
+    existing,
     from_document,
     insert_many,
     reaching,
@@ -205,6 +206,10 @@ class Appointments:
             found = self._collection.find({"_id": {"$in": sorted(set(appointment_ids))}})
             return {document["_id"]: _appointment(document) for document in found}
 
+    def existing(self, appointment_ids: Iterable[str]) -> set[str]:
+        """Which of these appointments are there."""
+        return existing(self._collection, sorted(set(appointment_ids)))
+
     def is_empty(self) -> bool:
         """Whether nothing was ever booked."""
         with reaching():
@@ -241,6 +246,11 @@ class Appointments:
                 {"_id": visit.id, "version": visit.version}, {"$unset": dict.fromkeys(_TO_PLAN, "")}
             )
         return bool(done.matched_count)
+
+    def has_open_messages(self, appointment_id: str) -> bool:
+        """Whether a visit's messages are not planned yet."""
+        with reaching():
+            return self._collection.find_one({"_id": appointment_id, **_TO_PLAN}, {"_id": 1}) is not None
 
     def open_messages(self, appointment_id: str) -> None:
         """Mark a visit: its messages are to be planned anew."""

@@ -20,7 +20,7 @@ from clinic_core.domain.ids import new_id
 from clinic_core.domain.messages import Communication, MessageKind, MessagePolicy, MessageStatus, Reason
 from clinic_core.domain.people import ContactBy
 from clinic_core.errors import IllegalTransition
-from clinic_core.services import appointments, billing, messages
+from clinic_core.services import appointments, billing, check, messages, patients
 from tests import make
 from tests.conftest import World
 
@@ -290,9 +290,30 @@ def test_offers_and_recalls_are_made_when_somebody_asks(
 def test_who_wants_to_be_reached_another_way_is_planned_anew(world: World, reception: Actor) -> None:
     """The list of tomorrow's messages would name the wrong channel until they are sent."""
     clinic, visit = world.clinic, booked(world, reception)
-    after = clinic.patients.save(replace(world.asha, contact_by=ContactBy.EMAIL, email="asha@example.org"))
-    messages.replan_patient(clinic, after)
+    form = patients.PatientForm(
+        name=world.asha.name,
+        birth_date=world.asha.birth_date,
+        phone=world.asha.phone,
+        email="asha@example.org",
+        contact_by=ContactBy.EMAIL,
+    )
+    patients.edit(clinic, reception, world.asha, form)
     found = clinic.communications.about(visit.id)
     assert {one.channel.value for one in found if one.status is M.PREPARATION} == {"email"}
     assert {one.reason for one in found if one.status is M.STOPPED} == {Reason.NO_CONSENT}
     assert_in_line(clinic, visit.id)
+
+
+def test_check_finds_what_is_missing_and_what_is_too_much(world: World, reception: Actor) -> None:
+    """A reminder that a bug or a restore has lost is found before the patient misses the visit."""
+    clinic, visit = world.clinic, booked(world, reception)
+    messages.plan(clinic)
+    assert check.run(clinic) == []
+    clinic.database["communications"].delete_one({"about": visit.id, "kind": "reminder"})
+    assert [(one.rule, one.record_id) for one in check.run(clinic)] == [("message", visit.id)]
+    clinic.appointments.open_messages(visit.id)
+    assert check.run(clinic) == []
+    messages.plan(clinic)
+    first = clinic.communications.about(visit.id)[0]
+    clinic.communications.add_many([replace(first, id="stray", about="nothing")])
+    assert [(one.rule, one.record_id) for one in check.run(clinic)] == [("orphan", "stray")]

@@ -147,6 +147,7 @@ NOBODY_ASKS = {
 PARTS = {
     "charging",
     "check_ledger",
+    "check_messages",
     "check_packages",
     "fact_columns",
     "fact_memory",
