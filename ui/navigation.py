@@ -29,6 +29,7 @@ PAGES: Final = (
     Screen(name="reports", title="Reports", icon="bar_chart", action="report.read"),
     Screen(name="planning", title="Planning", icon="event_upcoming", action="planning.open"),
     Screen(name="settings", title="Settings", icon="tune", action="settings.write"),
+    Screen(name="operations", title="Operations", icon="monitor_heart", action="job.read"),
     Screen(name="users", title="Users", icon="manage_accounts", action="user.read"),
     Screen(name="audit", title="Audit", icon="history", action="audit.read"),
 )

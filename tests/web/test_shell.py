@@ -27,8 +27,18 @@ from ui import navigation
 MENUS = {
     Role.RECEPTIONIST: ["today", "appointments", "patients", "billing", "cash", "planning"],
     Role.DOCTOR: ["today", "patients", "visit"],
-    Role.MANAGER: ["today", "appointments", "patients", "billing", "cash", "reports", "planning", "settings"],
-    Role.ADMIN: ["reports", "planning", "settings", "users", "audit"],
+    Role.MANAGER: [
+        "today",
+        "appointments",
+        "patients",
+        "billing",
+        "cash",
+        "reports",
+        "planning",
+        "settings",
+        "operations",
+    ],
+    Role.ADMIN: ["reports", "planning", "settings", "operations", "users", "audit"],
 }
 
 

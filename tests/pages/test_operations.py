@@ -1,0 +1,104 @@
+"""Operations: how each job went, alerts with what to do, and who may run, pause and plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain.access import Actor
+from clinic_core.domain.alerts import Severity
+from clinic_core.domain.jobs import Job, daily, every
+from clinic_core.errors import InvalidInput
+from clinic_core.services import alerts, jobs
+from clinic_core.sidecar import Sidecar
+from tests import make
+from tests.conftest import World
+from tests.pages import screen
+
+
+def full(_: Clinic) -> None:
+    """A job that fails and says why."""
+    raise InvalidInput("The folder is full: make room.")
+
+
+@pytest.fixture
+def worked(world: World, clock: make.Clock) -> Iterator[Sidecar]:
+    """A sidecar that has run two jobs, of which one failed."""
+    table = [
+        Job("fold facts", every(seconds=20), lambda _: 7, "Brings the figures of the reports up to date"),
+        Job("backup", daily("08:10"), full, "Makes a backup"),
+    ]
+    sidecar = Sidecar(world.clinic, table)
+    sidecar.start()
+    sidecar.stop()
+    clock.set("08:10")
+    for job in table:
+        sidecar.run_here(job)
+    sidecar.beat()
+    yield sidecar
+
+
+def cells(page: object, key: str) -> list[str]:
+    """Everything in a table's cells."""
+    found = screen.component(page, key)["rows"]  # type: ignore[arg-type]
+    return [cell if isinstance(cell, str) else cell["text"] for row in found for cell in row["cells"]]
+
+
+def test_it_helps_before_any_sidecar_ran(clinic: Clinic, admin: Actor) -> None:
+    """Nothing works in the background then, and only this page says so."""
+    page = screen.open_page("operations", clinic, admin)
+
+    assert "No sidecar runs" in screen.errors(page)[0]
+    assert "python scheduler.py" in screen.errors(page)[0]
+    assert "nothing was done yet" in screen.said(page)
+
+
+def test_it_shows_each_job_and_what_is_wrong(worked: Sidecar, world: World, manager: Actor) -> None:
+    """The failure with its reason, since when, the alert with advice; the manager may look and not touch."""
+    alerts.raise_alert(world.clinic, "disk", severity=Severity.CRITICAL, summary="The disk is full.", advice="Tidy up.")
+    page = screen.open_page("operations", world.clinic, manager, operations__job="backup")
+    reference = next(run.reference for run in jobs.history(world.clinic, manager, "backup"))
+
+    assert f"The folder is full: make room. · reference {reference}" in cells(page, "operations.jobs")
+    assert {"Backup", "Failed", "Fold facts", "Well", "7"} <= set(cells(page, "operations.jobs"))
+    said = screen.said(page)
+    assert "The disk is full.**  \nTidy up." in said
+    assert 'The job "backup" fails' in said
+    assert "Nobody is told of alerts outside this page" in said
+    assert "Makes a backup; daily at 08:10 (Asia/Kolkata)." in said
+    assert "Failing since Mon 2 Mar 08:10; it never went well" in said
+    assert "One sidecar runs" in said
+    assert [b.label for b in page.button if b.label != "Close"] == []
+
+
+def test_the_administrator_runs_pauses_and_resumes(worked: Sidecar, world: World, admin: Actor) -> None:
+    """Each is a request that the sidecars see; the screen says what comes next."""
+    page = screen.open_page("operations", world.clinic, admin, operations__job="fold facts")
+    page = screen.click(page, "Run now")
+    assert "asked for, at once" in cells(page, "operations.jobs")
+    page = screen.click(page, "Pause")
+    state = world.clinic.jobs.get("fold facts")
+    assert state is not None
+    assert (state.paused, state.run_now_at) == (True, world.clinic.now())
+    page = screen.click(page, "Resume")
+    assert "Paused" not in cells(page, "operations.jobs")
+    page = screen.click(page, "Close")
+    assert "Run now" not in [b.label for b in page.button]
+
+
+def test_a_sidecar_that_fell_silent_is_missed(worked: Sidecar, world: World, admin: Actor, clock: make.Clock) -> None:
+    """With when it was heard last; what is late says so."""
+    clock.pass_(minutes=5)
+    page = screen.open_page("operations", world.clinic, admin)
+
+    assert "The last one was heard Mon 2 Mar 08:10" in screen.said(page)
+    assert "Late" in cells(page, "operations.jobs")
+
+
+def test_the_desk_is_refused(world: World, reception: Actor) -> None:
+    """The page says so and draws nothing else."""
+    page = screen.open_page("operations", world.clinic, reception)
+    assert "may not open" in screen.errors(page)[0]
+    assert not page.button
