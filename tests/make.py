@@ -18,6 +18,7 @@ from clinic_core.domain.appointments import Appointment, AppointmentEvent, Appoi
 from clinic_core.domain.billing import Invoice, LineItem, Payment, PaymentMethod
 from clinic_core.domain.encounters import Encounter
 from clinic_core.domain.ids import new_id
+from clinic_core.domain.messages import Channel, Communication, MessageKind, MessageStatus, message_id, reference_of
 from clinic_core.domain.organization import HealthcareService, Organization, Room, TaxRule
 from clinic_core.domain.people import Patient, Practitioner, Sex
 from clinic_core.domain.schedules import Schedule, parse_openings
@@ -181,3 +182,29 @@ def invoice(**changes: Any) -> Invoice:
     }
     made = Invoice(**{**given, **changes})
     return made if "total_minor" in changes else Invoice(**{**given, **changes, "total_minor": made.totals.total_minor})
+
+
+def reminder(visit: Appointment, *, to: str = "+919876543210", **changes: Any) -> Communication:
+    """A reminder of a visit that the carrier took just now."""
+    kind, channel = changes.get("kind", MessageKind.REMINDER), changes.get("channel", Channel.SMS)
+    key = message_id(kind, channel, visit.id, start=visit.start)
+    given = {
+        "id": key,
+        "kind": kind,
+        "channel": channel,
+        "patient_id": visit.patient_id,
+        "about": visit.id,
+        "about_start": visit.start,
+        "due_at": NOW,
+        "due_on": MONDAY,
+        "expires_at": visit.start,
+        "status": MessageStatus.COMPLETED,
+        "reference": reference_of(key),
+        "recipient": to,
+        "text": "Your visit",
+        "provider_id": f"SM{key}",
+        "sent_at": NOW,
+        "sent_on": MONDAY,
+        "created_at": NOW,
+    }
+    return Communication(**{**given, **changes})

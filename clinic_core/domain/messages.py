@@ -72,17 +72,18 @@ class MessageStatus(StrEnum):
     ON_HOLD = "on-hold"  # waits for a person, as after a restore
 
 
+# From anywhere to completed: the carrier reports on a message only if it has it, whatever was thought here.
 NEXT: Final[dict[MessageStatus, frozenset[MessageStatus]]] = {
-    MessageStatus.PREPARATION: frozenset(
-        {MessageStatus.IN_PROGRESS, MessageStatus.STOPPED, MessageStatus.NOT_DONE, MessageStatus.ON_HOLD}
-    ),
+    MessageStatus.PREPARATION: frozenset(MessageStatus) - {MessageStatus.PREPARATION},
     MessageStatus.IN_PROGRESS: frozenset(
         {MessageStatus.PREPARATION, MessageStatus.COMPLETED, MessageStatus.STOPPED, MessageStatus.NOT_DONE}
     ),
     MessageStatus.COMPLETED: frozenset(),
-    MessageStatus.STOPPED: frozenset({MessageStatus.PREPARATION}),  # the visit was moved back, consent came back
-    MessageStatus.NOT_DONE: frozenset({MessageStatus.PREPARATION}),
-    MessageStatus.ON_HOLD: frozenset({MessageStatus.PREPARATION, MessageStatus.STOPPED}),
+    MessageStatus.STOPPED: frozenset(  # the visit was moved back, consent came back
+        {MessageStatus.PREPARATION, MessageStatus.COMPLETED}
+    ),
+    MessageStatus.NOT_DONE: frozenset({MessageStatus.PREPARATION, MessageStatus.COMPLETED}),
+    MessageStatus.ON_HOLD: frozenset({MessageStatus.PREPARATION, MessageStatus.STOPPED, MessageStatus.COMPLETED}),
 }
 
 
@@ -137,7 +138,7 @@ class Communication:
     reason: Reason | None = None
     reference: str  # unique, six letters and digits, part of what is sent: finds it at the carrier, and its answer
     recipient: str = ""  # E.164 or address, as it was when sent
-    text: str = ""  # exactly as it was handed over
+    text: str = ""  # exactly as it was handed over; of an answer as it was written when it was made
     segments: int = 0
     cost_micros: int = 0  # millionths of the clinic's currency: expected, then what the carrier says
     attempts: int = 0
@@ -238,6 +239,8 @@ class InboundMessage:
     sender: str  # E.164
     channel: Channel
     text: str
+    payload: str = ""  # of a button that was pressed, or the word that the carrier recognised; it goes before `text`
+    replied_to: str = ""  # the carrier's id of the message that was answered, where the channel tells it (WhatsApp)
     received_at: datetime
     answers: str | None = None  # the message it is taken to answer
     patient_id: str | None = None
