@@ -14,6 +14,7 @@ from web.auth import Auth
 from web.gate import Gate
 from web.headers import SecurityHeaders
 from web.health import Health
+from web.twilio import Twilio
 from web.warm import lifespan
 
 SCRIPT = Path(__file__).resolve().parent / "ui" / "main.py"
@@ -29,7 +30,11 @@ keep_error_texts_out_of_the_log()
 # without running the script, to the first visitor of every new process.
 app = st.App(
     SCRIPT,
-    routes=[*Auth(settings=settings, clinic=process.clinic).routes(), *Health(process.clinic).routes()],
+    routes=[
+        *Auth(settings=settings, clinic=process.clinic).routes(),
+        *Health(process.clinic).routes(),
+        *Twilio(settings=settings, clinic=process.clinic).routes(),
+    ],
     middleware=[
         Middleware(SecurityHeaders, settings=settings),
         Middleware(Gate, settings=settings, clinic=process.clinic, hosts=tuple(st.get_option("server.allowedHosts"))),

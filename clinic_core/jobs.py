@@ -43,6 +43,13 @@ def plan_messages(clinic: Clinic) -> object:
     return messages.plan(clinic)
 
 
+def finish_replies(clinic: Clinic) -> object:
+    """Finish what patients wrote where whoever received it died before it was done."""
+    from clinic_core.services import replies  # noqa: PLC0415
+
+    return replies.complete(clinic)
+
+
 def train_no_show(clinic: Clinic) -> object:
     """Learn anew from past visits which patients are likely to miss one."""
     from clinic_core.services import planning  # noqa: PLC0415
@@ -79,6 +86,7 @@ JOBS: Final[tuple[Job, ...]] = (
     Job("fold facts", every(seconds=20), fold_facts, "Brings the figures of the reports up to date", lane=FIGURES),
     Job("draft fees", every(minutes=1), draft_fees, "Drafts the fees of missed visits where a desk was cut off"),
     Job("plan messages", every(seconds=30), plan_messages, "Makes and stops messages as visits change", lane=MESSAGES),
+    Job("finish replies", every(minutes=1), finish_replies, "Finishes replies that were cut off", lane=MESSAGES),
     Job("release past holds", every(hours=1), release_holds, "Forgets which times past visits had taken"),
     Job("train no-show model", every(hours=24), train_no_show, "Learns which visits are likely missed", lane=FIGURES),
     Job("tidy jobs", daily("03:40"), tidy_jobs, "Forgets sidecars that died and jobs that are no more"),

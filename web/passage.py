@@ -9,11 +9,23 @@ from urllib.parse import unquote, urlsplit
 SIGN_IN: Final = "/auth/sign-in"
 SIGN_OUT: Final = "/auth/sign-out"
 HEALTH: Final = "/api/health"
+TWILIO_STATUS: Final = "/twilio/status"
+TWILIO_INBOUND: Final = "/twilio/inbound"
 STREAM: Final = "/_stcore/stream"
 
 # Routes with a guard of their own (a signature, a token in the address) belong here as well.
 OPEN_PATHS: Final = frozenset(
-    {SIGN_IN, SIGN_OUT, HEALTH, "/_stcore/health", "/_stcore/host-config", "/favicon.png", "/favicon.ico"}
+    {
+        SIGN_IN,
+        SIGN_OUT,
+        HEALTH,
+        TWILIO_STATUS,
+        TWILIO_INBOUND,
+        "/_stcore/health",
+        "/_stcore/host-config",
+        "/favicon.png",
+        "/favicon.ico",
+    }
 )
 OPEN_PREFIXES: Final = ("/static/", "/component/")  # Streamlit's own scripts and fonts, nothing of the clinic
 DATA_PREFIXES: Final = ("/media/", "/_stcore/upload_file/", "/_stcore/bidi-components/", "/api/")

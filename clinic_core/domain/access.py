@@ -95,8 +95,10 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     "planning.open": frozenset({_A, _M, _R}),
     "planning.read": _DESK,
     "planning.model": _FIGURES,
-    # messages to patients
+    # messages: to patients, what they wrote back, and who wants none
     "message.send": _DESK,
+    "message.read": _DESK,
+    "message.answer": _DESK,
     # running the clinic
     "directory.read": frozenset({_A, _M, _R, _D, _S}),
     "settings.write": frozenset({_A, _M}),

@@ -25,6 +25,7 @@ class Answer(StrEnum):
     PAST = "past"
     NO_VISIT = "no-visit"
     MOVED = "moved"
+    WHICH = "which"  # several visits could be meant
     STARTED = "started"
     HELP = "help"
     RECEIVED = "received"
@@ -269,6 +270,7 @@ ANSWERS: Final[Mapping[str, Mapping[Answer, str]]] = {
         Answer.PAST: "your visit on {day} at {time} is over. For a new one call {clinic_phone}.",
         Answer.NO_VISIT: "we found no visit for this number. Please call {clinic_phone}.",
         Answer.MOVED: "your visit was moved: it is now on {day} at {time}. Reply {confirm_word} to confirm.",
+        Answer.WHICH: "which visit do you mean? Reply one of: {choices}",
         Answer.STARTED: "you get our messages again.",
         Answer.HELP: "reply {confirm_word} to confirm a visit, {cancel_word} to cancel, {stop_word} for no messages. "
         "Or call {clinic_phone}.",
@@ -282,6 +284,7 @@ ANSWERS: Final[Mapping[str, Mapping[Answer, str]]] = {
         Answer.PAST: "{day}, {time} की मुलाक़ात हो चुकी है। नया समय: {clinic_phone}.",
         Answer.NO_VISIT: "इस नंबर की कोई मुलाक़ात नहीं मिली। कृपया फ़ोन करें: {clinic_phone}.",
         Answer.MOVED: "आपकी मुलाक़ात अब {day}, {time} पर है। आने के लिए {confirm_word} लिखें।",
+        Answer.WHICH: "किस मुलाक़ात की बात है? इनमें से एक लिखें: {choices}",
         Answer.STARTED: "आपको फिर से संदेश मिलेंगे।",
         Answer.HELP: "आने के लिए {confirm_word}, रद्द करने के लिए {cancel_word}, संदेश बंद करने के लिए {stop_word} लिखें। "
         "या फ़ोन करें: {clinic_phone}.",
@@ -295,6 +298,7 @@ ANSWERS: Final[Mapping[str, Mapping[Answer, str]]] = {
         Answer.PAST: "Ihr Termin am {day} um {time} ist vorbei. Neuer Termin: {clinic_phone}.",
         Answer.NO_VISIT: "Zu dieser Nummer gibt es keinen Termin. Bitte rufen Sie an: {clinic_phone}.",
         Answer.MOVED: "Ihr Termin ist verschoben auf {day} um {time}. Antworten Sie {confirm_word} zum Bestätigen.",
+        Answer.WHICH: "Welchen Termin meinen Sie? Antworten Sie mit einem davon: {choices}",
         Answer.STARTED: "Sie bekommen wieder Nachrichten von uns.",
         Answer.HELP: "Antworten Sie {confirm_word} zum Bestätigen, {cancel_word} zum Absagen, {stop_word} für keine "
         "Nachrichten mehr. Oder: {clinic_phone}.",
@@ -308,6 +312,7 @@ ANSWERS: Final[Mapping[str, Mapping[Answer, str]]] = {
         Answer.PAST: "ваш приём {day}, {time} уже прошёл. Записаться снова: {clinic_phone}.",
         Answer.NO_VISIT: "по этому номеру записи нет. Позвоните нам: {clinic_phone}.",
         Answer.MOVED: "ваш приём перенесён на {day}, {time}. Подтвердить: {confirm_word}.",
+        Answer.WHICH: "какой приём вы имеете в виду? Ответьте одним из: {choices}",
         Answer.STARTED: "вы снова получаете наши сообщения.",
         Answer.HELP: "подтвердить приём: {confirm_word}, отменить: {cancel_word}, не получать сообщений: {stop_word}. "
         "Или позвоните: {clinic_phone}.",

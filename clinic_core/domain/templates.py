@@ -87,6 +87,7 @@ class Matter:
     amount_minor: int = 0
     number: str = ""
     answer: Answer | None = None
+    choices: tuple[tuple[datetime, str], ...] = ()  # of an answer: starts of visits, and what to reply for each
     reference: str = ""
 
 
@@ -166,7 +167,8 @@ def values(template: Template, matter: Matter, organization: Organization, polic
         "reference": matter.reference,
     }
     if matter.answer is not None:
-        found["answer"] = _filled(_answers(language)[matter.answer], found)
+        said = found | {"choices": _choices(matter, language, organization)}
+        found["answer"] = _filled(_answers(language)[matter.answer], said)
     return {name: found[name] for name in RULES[template.kind].known if name in found}
 
 
@@ -299,6 +301,14 @@ def _filled(text: str, known: Mapping[str, str]) -> str:
         return found
 
     return _NAME.sub(value, text)
+
+
+def _choices(matter: Matter, language: str, organization: Organization) -> str:
+    """``"C 7KD4QX (Tue, 3 Mar 10:30 am), C 8MM2PP (…)"``: times and references, nobody's name."""
+    return ", ".join(
+        f"{reply} ({day_text(start, language, Channel.SMS, organization)} {time_text(start, language, organization)})"
+        for start, reply in matter.choices
+    )
 
 
 def _answers(language: str) -> Mapping[Answer, str]:

@@ -164,6 +164,8 @@ def confirm(clinic: Clinic, actor: Actor, before: Appointment) -> Appointment:
     """Note that the patient comes at the time booked; until the visit begins, or is moved to another time."""
     access.require(actor, "appointment.confirm", practitioner_id=before.practitioner_id)
     if before.confirmed_at is not None:
+        if before.events[-1].kind == CONFIRMED and before.events[-1].by == actor.username:
+            _record(clinic, actor, "appointment.confirm", before)  # a crash may have cut its line off
         return before
     if before.status is not S.BOOKED or before.untimed or before.start <= clinic.now():
         raise IllegalTransition("Only a booked visit that is still to come can be confirmed.")
@@ -333,6 +335,7 @@ def _become(
         at=clinic.now(), by=actor.username, kind="status", status=to, start=before.start, note=" ".join(note.split())
     )
     if after == before and _same_event(before.events[-1], event):
+        _record(clinic, actor, action, before)  # a crash may have cut its line off
         return before  # drawn anew between the two clicks
     require_transition(before.status, to)
     costs_fee = fees.due(clinic, replace(after, events=(*before.events, event))) is not None

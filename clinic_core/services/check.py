@@ -19,7 +19,7 @@ from clinic_core.domain.appointments import Appointment
 from clinic_core.domain.billing import Invoice, number_text
 from clinic_core.domain.encounters import Encounter, EncounterStatus
 from clinic_core.domain.invariants import Numbers, Overlaps, Violation, occupies, of_appointment, of_invoice, overlap
-from clinic_core.services import check_messages, check_packages
+from clinic_core.services import check_inbound, check_messages, check_packages
 from clinic_core.services.check_ledger import Checker, Ledger, counted, entry_faults
 
 __all__ = ["Violation", "run"]
@@ -51,6 +51,7 @@ def run(clinic: Clinic, *, say: Callable[[str], None] = lambda _: None) -> list[
         ("packages", lambda: check_packages.faults(clinic)),
         ("messages", lambda: check_messages.faults(clinic, known.readable_days, known.has_patient)),
         ("facts", lambda: iter(()) if known.unread else books.pop().facts(visits)),
+        ("replies and opt-outs", lambda: check_inbound.faults(clinic)),
         ("staff and hours", lambda: _links(clinic, known)),
     )
     for name, step in steps:

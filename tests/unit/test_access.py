@@ -62,6 +62,8 @@ MATRIX = """
     planning.read             . M R . .
     planning.model            A M . . .
     message.send              . M R . .
+    message.read              . M R . .
+    message.answer            . M R . .
     directory.read            A M R D S
     settings.write            A M . . .
     user.read                 A . . . S
@@ -114,6 +116,7 @@ NOBODY_ASKS = {
     "demo.is_empty",
     "demo.is_loaded",
     "demo.load",
+    "delivery.report",  # signed by the carrier
     "facts.fold",
     "facts.prepare",
     "facts.rebuild",
@@ -134,6 +137,9 @@ NOBODY_ASKS = {
     "reports.selected",
     "reports.shifted",
     "reports.titles",
+    "replies.complete",
+    "replies.finish",
+    "replies.receive",  # signed by the carrier
     "sessions.check",
     "sessions.check_cookie",
     "sessions.sign_in",
@@ -145,7 +151,9 @@ NOBODY_ASKS = {
 }
 # Parts of services that no page or command calls.
 PARTS = {
+    "answers",
     "charging",
+    "check_inbound",
     "check_ledger",
     "check_messages",
     "check_packages",

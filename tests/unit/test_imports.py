@@ -101,7 +101,7 @@ LAYERS = (
     ),
     Layer("pages", (*SCREENS, "ui"), ("pandas", "plotly", "streamlit")),
     Layer("ui", (*SCREENS, "ui"), ("babel", "pandas", "plotly", "pyarrow", "streamlit")),
-    Layer("web", (*SCREENS, "ui", "web"), ("anyio", "google", "starlette", "streamlit")),  # google: protobuf
+    Layer("web", (*SCREENS, "ui", "web"), ("anyio", "google", "starlette", "streamlit", "twilio")),  # google: protobuf
     Layer("app", ("clinic_core.logs", "clinic_core.process", "ui", "web"), ("starlette", "streamlit")),
 )
 

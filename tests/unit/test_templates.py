@@ -49,7 +49,7 @@ def test_every_kind_has_words_that_can_be_sent_in_every_language() -> None:
         for answer in Answer:
             text = compose(
                 DEFAULTS[f"reply:sms:{language}"],
-                Matter(answer=answer, start=MATTER.start, reference="X"),
+                Matter(answer=answer, start=MATTER.start, choices=((MATTER.start, "C K7P2QD"),), reference="X"),
                 CLINIC,
                 POLICY,
             ).text
