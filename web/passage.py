@@ -6,10 +6,12 @@ from enum import Enum, auto
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from clinic_core.domain.deliveries import STATUS_PATH
+
 SIGN_IN: Final = "/auth/sign-in"
 SIGN_OUT: Final = "/auth/sign-out"
 HEALTH: Final = "/api/health"
-TWILIO_STATUS: Final = "/twilio/status"
+TWILIO_STATUS: Final = STATUS_PATH
 TWILIO_INBOUND: Final = "/twilio/inbound"
 STREAM: Final = "/_stcore/stream"
 

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from clinic_core import logs
 from clinic_core.clinic import Clinic
 from clinic_core.domain import deliveries
-from clinic_core.domain.deliveries import Report
+from clinic_core.domain.deliveries import MESSAGE_PARAM, Report
 from clinic_core.domain.messages import Channel
 from clinic_core.errors import Conflict, Unavailable
 from clinic_core.services import delivery, replies
@@ -32,7 +32,6 @@ from web.database import in_thread
 from web.limits import RateLimit
 from web.passage import TWILIO_INBOUND, TWILIO_STATUS
 
-MESSAGE_PARAM: Final = "m"  # of the address of status callbacks: our own id of the message
 _LONGEST_FORM: Final = 64 * 1024  # bytes
 _MOST_FIELDS: Final = 200
 _FORM: Final = "application/x-www-form-urlencoded"

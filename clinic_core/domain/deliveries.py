@@ -22,6 +22,8 @@ _PLACE: Final[Mapping[Delivery | None, int]] = {
     Delivery.READ: 5,
 }
 FAILURES: Final = frozenset({Delivery.UNDELIVERED, Delivery.FAILED})
+STATUS_PATH: Final = "/twilio/status"
+MESSAGE_PARAM: Final = "m"  # of the callback's address: our own id of the message
 OPTED_OUT: Final = "21610"  # the carrier's code: this number asked for no more messages
 _NO_SUCH_NUMBER: Final = frozenset({"30005", "30006", "21211", "21614", "63003"})  # unknown, or a landline
 _REPORTED: Final[Mapping[str, Delivery]] = {
@@ -42,6 +44,11 @@ class Report:
     provider_id: str
     delivery: Delivery
     error_code: str = ""
+
+
+def callback_path(message_id: str) -> str:
+    """Where the carrier is to report on a message, below the app's public address; it signs the whole address."""
+    return f"{STATUS_PATH}?{MESSAGE_PARAM}={message_id}"
 
 
 def delivery_of(status: str) -> Delivery | None:

@@ -22,6 +22,7 @@ from starlette.middleware import Middleware
 from twilio.request_validator import RequestValidator
 
 from clinic_core.clinic import Clinic
+from clinic_core.domain import deliveries
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
 from clinic_core.domain.messages import Channel, Communication, Delivery, MessageKind, MessageStatus
 from clinic_core.errors import Unavailable
@@ -73,7 +74,7 @@ class Carrier:
     def report(self, message: Communication, status: str, *, as_sid: str) -> tuple[int, str]:
         """A status callback."""
         fields = {"MessageSid": as_sid, "MessageStatus": status, "To": message.recipient}
-        return self.post(f"/twilio/status?m={message.id}", fields)
+        return self.post(deliveries.callback_path(message.id), fields)
 
 
 class _Many(dict[str, Any]):
