@@ -36,6 +36,7 @@ from clinic_core.store.audit import AuditEvents
 from clinic_core.store.balances import Balances
 from clinic_core.store.bulk import Bulk
 from clinic_core.store.communications import Communications
+from clinic_core.store.changes import Changes
 from clinic_core.store.counters import Counters
 from clinic_core.store.encounters import Encounters
 from clinic_core.store.facts import Facts
@@ -219,6 +220,7 @@ class Clinic:
     bulk: Bulk
     inbound: Inbound
     opt_outs: OptOuts
+    changes: Changes
     audit: AuditTrail
     now: Callable[[], datetime]
     server_now: Callable[[], datetime]  # the database server's clock, which all sidecars share
@@ -326,6 +328,7 @@ def open_clinic(
         bulk=Bulk(database),
         inbound=Inbound(database),
         opt_outs=OptOuts(database),
+        changes=Changes(database),
         audit=AuditTrail(AuditEvents(database), now),
         now=now,
         server_now=server_now or ServerClock(database),

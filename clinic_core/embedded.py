@@ -171,11 +171,22 @@ def _own_server(folder: DataFolder, *, bulk_load: bool) -> Iterator[str]:
         _say(f"Starting the embedded database on {folder.path} for this command …")
         try:
             server.start()
+            if bulk_load:
+                _break_journal(server.url)
             children = {"database": server.child.pid or 0}
             folder.record(Running(kind=COMMAND, database_url=server.url, children=children))
             yield server.url
         finally:
             server.stop()
+
+
+def _break_journal(url: str) -> None:
+    """Note that changes happen which the change journal will not see: it would go on as if there had been none."""
+    from clinic_core.store import changes, mongo  # noqa: PLC0415
+
+    client = mongo.connect(url)
+    changes.Changes(mongo.database_of(client, DEFAULT_DATABASE)).break_off("much was loaded at once, without a log")
+    client.close()
 
 
 def _say(text: str) -> None:
