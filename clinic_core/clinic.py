@@ -35,8 +35,8 @@ from clinic_core.store.appointments import Appointments
 from clinic_core.store.audit import AuditEvents
 from clinic_core.store.balances import Balances
 from clinic_core.store.bulk import Bulk
-from clinic_core.store.communications import Communications
 from clinic_core.store.changes import Changes
+from clinic_core.store.communications import Communications
 from clinic_core.store.counters import Counters
 from clinic_core.store.encounters import Encounters
 from clinic_core.store.facts import Facts

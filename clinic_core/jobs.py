@@ -12,6 +12,7 @@ from clinic_core.domain.jobs import Job, daily, every
 
 FIGURES: Final = "figures"
 ALERTS: Final = "alerts"
+JOURNAL: Final = "journal"
 MESSAGES: Final = "messages"
 
 
@@ -65,6 +66,13 @@ def post_history(clinic: Clinic) -> object:
     return backfill.run(clinic)
 
 
+def ship_journal(clinic: Clinic) -> object:
+    """Write what changed in the last seconds beside the backups."""
+    from clinic_core.backup import shipping  # noqa: PLC0415
+
+    return shipping.run(clinic)
+
+
 def tell_alerts(clinic: Clinic) -> object:
     """Send the alerts that were not told yet."""
     from clinic_core.services import alerts  # noqa: PLC0415
@@ -82,6 +90,7 @@ def tidy_jobs(clinic: Clinic) -> object:
 # Lanes run side by side; what must not wait for anything slow gets one of its own.
 JOBS: Final[tuple[Job, ...]] = (
     Job("tell alerts", every(seconds=30), tell_alerts, "Sends new alerts by e-mail and chat", lane=ALERTS),
+    Job("ship journal", every(seconds=5), ship_journal, "Keeps every change beside the backups", lane=JOURNAL),
     Job("post history", every(hours=24), post_history, "Brings invoices of earlier releases into the ledger"),
     Job("fold facts", every(seconds=20), fold_facts, "Brings the figures of the reports up to date", lane=FIGURES),
     Job("draft fees", every(minutes=1), draft_fees, "Drafts the fees of missed visits where a desk was cut off"),

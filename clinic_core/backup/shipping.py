@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from clinic_core.backup import keys
 from clinic_core.backup.keys import Keys
 from clinic_core.backup.segments import Content, Position, parse, written
 from clinic_core.clinic import Clinic
@@ -20,8 +21,9 @@ from clinic_core.domain.alerts import Severity
 from clinic_core.domain.changes import COLLECTION, ChainState, Gap
 from clinic_core.domain.ids import new_id
 from clinic_core.errors import NotFound, StorageFailed
-from clinic_core.gateways.objects import Objects
+from clinic_core.gateways.objects import Bucket, Folder, Objects
 from clinic_core.services import alerts
+from clinic_core.settings import Settings
 from clinic_core.store.changes import STATE, Change, HistoryLost
 
 LONGEST: Final = timedelta(seconds=10)
@@ -30,6 +32,7 @@ QUIET: Final = frozenset({COLLECTION, "alerts", "job_runs", "jobs", "sidecars"})
 QUIET_FOR: Final = timedelta(seconds=60)  # alone they are shipped so often
 SLACK: Final = timedelta(seconds=1)
 KEEP: Final = timedelta(days=8)  # so that a moment of the past week can be restored
+FOLDER: Final = "journal"
 GAP_ALERT: Final = "journal:gap"
 BEHIND_ALERT: Final = "journal:behind"
 _CHAIN_DIGITS: Final = 12
@@ -46,7 +49,34 @@ class Shipped:
     gap: Gap | None = None
 
 
-def ship(clinic: Clinic, places: Sequence[Objects], keys: Keys) -> Shipped:
+def run(clinic: Clinic) -> str:
+    """The job. Does nothing while there is no backup key: the backup itself tells of that."""
+    try:
+        signing = keys.load(clinic.settings)
+    except NotFound:
+        return ""
+    done = ship(clinic, places_of(clinic.settings), signing)
+    return f"gap: {done.gap.reason}" if done.gap else ""
+
+
+def places_of(settings: Settings) -> list[Objects]:
+    """Where segments go: beside the backups, in a folder of their own."""
+    places: list[Objects] = [Folder(settings.backup_folder / FOLDER)]
+    if settings.backup_bucket:
+        places.append(
+            Bucket(
+                settings.backup_bucket,
+                access_key=settings.backup_access_key,
+                secret_key=settings.backup_secret_key,
+                region=settings.backup_bucket_region,
+                url=settings.backup_bucket_url,
+                prefix=f"{settings.backup_bucket_prefix.strip('/')}/{FOLDER}",
+            )
+        )
+    return places
+
+
+def ship(clinic: Clinic, places: Sequence[Objects], signing: Keys) -> Shipped:
     """Write what changed since the last run. Where that cannot be told any more a new chain begins.
 
     Raises StorageFailed when no place took a segment, Unavailable when the database does not answer.
@@ -57,7 +87,7 @@ def ship(clinic: Clinic, places: Sequence[Objects], keys: Keys) -> Shipped:
     if state.behind:
         state = _catch_up(clinic, places, state)
     try:
-        return _ship_since(clinic, places, keys, state)
+        return _ship_since(clinic, places, signing, state)
     except HistoryLost as error:
         return _begin(clinic, replace(clinic.changes.state() or state, broken=str(error)))
 
@@ -101,12 +131,12 @@ def _span(gap: Gap) -> str:
     return f"{max(1, round((gap.until - gap.since).total_seconds()))} seconds"
 
 
-def _ship_since(clinic: Clinic, places: Sequence[Objects], keys: Keys, state: ChainState) -> Shipped:
+def _ship_since(clinic: Clinic, places: Sequence[Objects], signing: Keys, state: ChainState) -> Shipped:
     done = Shipped()
     for batch in _batches(clinic.changes.since(state.token)):
         if batch.is_quiet and batch.is_last and clinic.server_now() - state.shipped_at < QUIET_FOR:
             return done
-        newer = _ship_one(clinic, places, keys, state, batch)
+        newer = _ship_one(clinic, places, signing, state, batch)
         if newer is None:  # another sidecar was quicker; what it wrote is as good
             return done
         state = newer
@@ -167,10 +197,10 @@ def _batches(changes: Iterator[Change]) -> Iterator[_Batch]:
 
 
 def _ship_one(
-    clinic: Clinic, places: Sequence[Objects], keys: Keys, state: ChainState, batch: _Batch
+    clinic: Clinic, places: Sequence[Objects], signing: Keys, state: ChainState, batch: _Batch
 ) -> ChainState | None:
     content = batch.content()
-    position, name, file = written(keys, content, position_of(state))
+    position, name, file = written(signing, content, position_of(state))
     complete = _put(clinic, places, str(name), file, keep_until=clinic.server_now() + KEEP)
     newer = replace(
         state,
@@ -235,9 +265,9 @@ def _catch_up(clinic: Clinic, places: Sequence[Objects], state: ChainState) -> C
     """Copy what a place lacks from one that has it; what fails now is tried again with the next run."""
     try:
         there = [_since(place, state) for place in places]
-        known = {key: place for place, keys in zip(places, there, strict=True) for key in keys}
-        for place, keys in zip(places, there, strict=True):
-            for key in sorted(known.keys() - keys):
+        known = {key: place for place, own in zip(places, there, strict=True) for key in own}
+        for place, own in zip(places, there, strict=True):
+            for key in sorted(known.keys() - own):
                 with known[key].open(key) as content:
                     place.put_bytes(key, content.read(), keep_until=clinic.server_now() + KEEP)
     except (StorageFailed, NotFound) as error:

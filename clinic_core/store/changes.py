@@ -16,7 +16,6 @@ from typing import Final
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import IndexModel
 from pymongo.change_stream import ChangeStream
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, OperationFailure
@@ -56,14 +55,9 @@ class Change:
 class Changes:
     """Reads the stream, reads and writes the state."""
 
-    INDEXES: tuple[IndexModel, ...] = ()  # one document
-
     def __init__(self, database: Database[Document]) -> None:
         self._database = database
         self._states = database[COLLECTION]
-
-    def create_indexes(self) -> None:
-        """Nothing is missing: the primary key is all there is."""
 
     @property
     def database_name(self) -> str:
