@@ -197,9 +197,9 @@ def test_one_draft_issued_by_several(store: Invoices, open_store: Callable[[], I
 
 
 def test_no_gap_when_tills_are_killed(store: Invoices, database_url: str) -> None:
-    """Four times three tills issue side by side and die in the middle of it: no number is lost or given twice."""
+    """Twice three tills issue side by side and die in the middle of it: no number is lost or given twice."""
     luck = random.Random(7)
-    for wave in range(4):
+    for wave in range(2):
         tills = [_till(database_url, f"{wave}-{number}") for number in range(3)]
         answered = [_read_numbers(till, 5) for till in tills]
         time.sleep(luck.uniform(0, 0.02))
@@ -210,7 +210,7 @@ def test_no_gap_when_tills_are_killed(store: Invoices, database_url: str) -> Non
 
     found = sorted(_all_numbers(store))
     assert found == list(range(1, len(found) + 1))
-    assert len(found) >= 60
+    assert len(found) >= 30
 
 
 # -- what the ledger says ------------------------------------------------------------------------------------------
