@@ -33,6 +33,7 @@ from clinic_core.store import directory as reference
 from clinic_core.store.alerts import Alerts
 from clinic_core.store.appointments import Appointments
 from clinic_core.store.audit import AuditEvents
+from clinic_core.store.backups import Backups
 from clinic_core.store.balances import Balances
 from clinic_core.store.bulk import Bulk
 from clinic_core.store.changes import Changes
@@ -218,6 +219,7 @@ class Clinic:
     models: Models
     imports: Imports
     bulk: Bulk
+    backups: Backups
     inbound: Inbound
     opt_outs: OptOuts
     changes: Changes
@@ -326,6 +328,7 @@ def open_clinic(
         models=Models(database),
         imports=Imports(database),
         bulk=Bulk(database),
+        backups=Backups(database),
         inbound=Inbound(database),
         opt_outs=OptOuts(database),
         changes=Changes(database),
@@ -362,6 +365,7 @@ def create_indexes(clinic: Clinic) -> None:
         clinic.alerts,
         clinic.models,
         clinic.imports,
+        clinic.backups,
         clinic.inbound,
         clinic.opt_outs,
         clinic.audit.store,

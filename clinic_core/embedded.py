@@ -16,7 +16,7 @@ from typing import Final
 from clinic_core.children import Child
 from clinic_core.errors import Unavailable
 from clinic_core.folder import COMMAND, UP, DataFolder, Running
-from clinic_core.settings import DEFAULT_DATABASE, Settings
+from clinic_core.settings import Settings
 
 HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 30
@@ -44,7 +44,7 @@ class Server:
     @property
     def url(self) -> str:
         """The connection string, with the clinic's database in its path."""
-        return f"mongodb://{HOST}:{self.port}/{DEFAULT_DATABASE}?directConnection=true"
+        return f"mongodb://{HOST}:{self.port}/{self.folder.database_name}?directConnection=true"
 
     def start(self, *, seconds: float = START_SECONDS) -> None:
         """Start the server and wait until it answers. Raises Unavailable with the reason when it does not."""
@@ -172,7 +172,7 @@ def _own_server(folder: DataFolder, *, bulk_load: bool) -> Iterator[str]:
         try:
             server.start()
             if bulk_load:
-                _break_journal(server.url)
+                _break_journal(server.url, folder.database_name)
             children = {"database": server.child.pid or 0}
             folder.record(Running(kind=COMMAND, database_url=server.url, children=children))
             yield server.url
@@ -180,12 +180,12 @@ def _own_server(folder: DataFolder, *, bulk_load: bool) -> Iterator[str]:
             server.stop()
 
 
-def _break_journal(url: str) -> None:
+def _break_journal(url: str, name: str) -> None:
     """Note that changes happen which the change journal will not see: it would go on as if there had been none."""
     from clinic_core.store import changes, mongo  # noqa: PLC0415
 
     client = mongo.connect(url)
-    changes.Changes(mongo.database_of(client, DEFAULT_DATABASE)).break_off("much was loaded at once, without a log")
+    changes.Changes(mongo.database_of(client, name)).break_off("much was loaded at once, without a log")
     client.close()
 
 

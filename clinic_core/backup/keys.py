@@ -200,4 +200,8 @@ def _text(key: bytes) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), altchars=b"-_", validate=True)
+    bare = text.rstrip("=")
+    found = base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_", validate=True)
+    if _text(found) != bare:  # several texts would stand for the same bytes
+        raise ValueError("not canonical")
+    return found

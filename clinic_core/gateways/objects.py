@@ -128,10 +128,10 @@ class Folder:
                 self._path(key).unlink(missing_ok=True)
                 self._sync()
 
-    def drop_drafts(self) -> None:
-        """Remove what writers that were killed left. Only for who knows that nobody writes now."""
+    def drop_drafts(self, prefix: str) -> None:
+        """Remove what writers that were killed left. Only for who knows that nobody writes such files now."""
         with self._telling():
-            for draft in self.path.glob(f"*{DRAFT}"):
+            for draft in self.path.glob(f"{prefix}*{DRAFT}"):
                 draft.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:

@@ -43,8 +43,11 @@ _BATCH = 500
 _UNREACHABLE = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
 
 
-def connect(url: str, *, timeout_ms: int = 5_000) -> MongoClient[Document]:
-    """A client that gives up after `timeout_ms` with an error instead of waiting for ever."""
+def connect(url: str, *, timeout_ms: int = 5_000, longest_ms: int = 30_000) -> MongoClient[Document]:
+    """A client that gives up with an error instead of waiting for ever.
+
+    `timeout_ms` is for reaching the server, `longest_ms` for one answer: building an index may take minutes.
+    """
     return MongoClient(
         url,
         tz_aware=True,
@@ -52,7 +55,7 @@ def connect(url: str, *, timeout_ms: int = 5_000) -> MongoClient[Document]:
         appname="clinic",
         serverSelectionTimeoutMS=timeout_ms,
         connectTimeoutMS=timeout_ms,
-        socketTimeoutMS=30_000,
+        socketTimeoutMS=longest_ms,
         retryReads=True,
         retryWrites=True,
         maxPoolSize=64,

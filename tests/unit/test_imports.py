@@ -86,9 +86,9 @@ LAYERS = (
     ),
     Layer(
         "clinic_core.backup",
-        tuple(
-            f"clinic_core.{name}"
-            for name in ("backup", "clinic", "domain", "errors", "gateways", "reports", "services", "settings", "store")
+        (
+            *(f"clinic_core.{name}" for name in ("backup", "clinic", "domain", "embedded", "errors", "folder")),
+            *(f"clinic_core.{name}" for name in ("gateways", "reports", "services", "settings", "store")),
         ),
         ("bson", "cryptography", "fastcrc", "pymongo", "pyrage"),
     ),

@@ -1,0 +1,135 @@
+"""Getting the clinic back: into a new database first, compared, and only then in the place of the old one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from clinic_core.backup import catalogue, work
+from clinic_core.backup.catalogue import Entry
+from clinic_core.backup.manifest import Manifest, Verification
+from clinic_core.backup.scratch import at_database, is_embedded, opened
+from clinic_core.backup.work import Stages, Workshop
+from clinic_core.clinic import Clinic
+from clinic_core.domain.backups import Step
+from clinic_core.errors import AlreadyExists, Damaged, InvalidInput, NotFound
+from clinic_core.folder import DataFolder
+from clinic_core.gateways.objects import Objects
+from clinic_core.services import check
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A database that was restored and compared. `counts` are the backup's and those of the clinic now."""
+
+    name: str
+    manifest: Manifest
+    counts: dict[str, tuple[int, int]]
+    violations: int
+    milliseconds: dict[str, int]
+
+
+def chosen(place: Objects, public_key: str, backup_id: str = "", *, unproven: bool = False) -> Entry:
+    """The backup of that id, or the newest good one. Raises NotFound or Damaged.
+
+    `unproven` takes the newest whole one where none was verified: its owner's key proves it while it is restored.
+    """
+    if backup_id:
+        entry = catalogue.entry(place, backup_id, public_key)
+    else:
+        found = catalogue.entries(place, public_key)
+        whole = [each for each in found if each.manifest] if unproven else []
+        good = catalogue.newest_good(found) or next(iter(whole), None)
+        if good is None:
+            reasons = " ".join(f"{each.id}: {each.reason}" for each in found if each.reason)
+            raise NotFound(f"There is no good backup in the {place.name}. {reasons or 'Look in another place.'}")
+        entry = good
+    if entry.manifest is None:
+        raise Damaged(f"Backup {entry.id}: {entry.reason}")
+    return entry
+
+
+def into_new_database(
+    shop: Workshop, place: Objects, entry: Entry, identities: Sequence[str], name: str = ""
+) -> Restored:
+    """Restore a backup into a database that is not there yet, compare it and check it.
+
+    What fails is dropped again. Raises AlreadyExists, Damaged, InvalidInput or Unavailable.
+    """
+    made = entry.manifest
+    if made is None:
+        raise Damaged(f"Backup {entry.id}: {entry.reason}")
+    name = name or f"clinic_restored_{made.id.lower()}"
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(f"{name!r} is no name for a database: use letters, digits, _ and -.")
+    stages = Stages(shop.say)
+    with opened(at_database(shop.clinic.settings.database_url, name)) as target:
+        if target.database.list_collection_names():
+            raise AlreadyExists(f"There is a database {name} already. Choose another name with --into.")
+        try:
+            work.fill(shop, place, made, identities, target=target, stages=stages)
+        except BaseException:
+            shop.say("Dropping what was restored so far …")
+            target.database.client.drop_database(name)
+            raise
+        with stages.stage("check", "Checking the restored clinic …"):
+            violations = check.run(work.clinic_on(shop.clinic, target.url))
+    return Restored(
+        name=name,
+        manifest=made,
+        counts=counts(shop.clinic, made),
+        violations=len(violations),
+        milliseconds=stages.milliseconds,
+    )
+
+
+def counts(clinic: Clinic, made: Manifest) -> dict[str, tuple[int, int]]:
+    """Documents per collection in the backup and in the clinic now, where the two differ."""
+    now = {name: clinic.database[name].estimated_document_count() for name in _collections(clinic)}
+    then = {name: int(told["count"]) for name, told in made.collections.items()}
+    both = {name: (then.get(name, 0), now.get(name, 0)) for name in sorted({*then, *now})}
+    return {name: pair for name, pair in both.items() if pair[0] != pair[1]}
+
+
+def switch(clinic: Clinic, name: str) -> str:
+    """Make another database the clinic's, in one step that can be taken back; what to do next, in words.
+
+    On the embedded server a file in the data folder names it. Elsewhere DATABASE_URL does, which is not ours to write.
+    """
+    if name not in clinic.client.list_database_names():
+        raise NotFound(f"There is no database {name}.")
+    if is_embedded(clinic):
+        folder = DataFolder(clinic.settings.data_dir)
+        before = folder.database_name
+        folder.name_database(name)
+        return (
+            f"From the next start on the clinic is in {name}. Stop what runs and start it again.\n"
+            f"To go back: python -m clinic_core backup switch {before}"
+        )
+    return (
+        f"Set DATABASE_URL={_shown(at_database(clinic.settings.database_url, name))} and restart the app and the "
+        f"sidecar.\nTo go back: set it to the database {clinic.database.name} again."
+    )
+
+
+def drill(shop: Workshop, place: Objects, entry: Entry, identities: Sequence[str]) -> Verification:
+    """The whole recovery, measured: read, decrypt, restore, compare, index, check. It counts as a verification."""
+    return work.verify(shop, place, entry, identities, step=Step.DRILLED)
+
+
+def _collections(clinic: Clinic) -> list[str]:
+    return [each["name"] for each in clinic.database.list_collections() if each.get("type") != "view"]
+
+
+def _shown(url: str) -> str:
+    """The address without its password."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:PASSWORD@{host}"))
