@@ -22,6 +22,7 @@ from clinic_core.domain import templates as words
 from clinic_core.domain.access import Actor
 from clinic_core.domain.audit import AuditEvent
 from clinic_core.domain.ids import derived_id, new_id
+from clinic_core.domain.maintenance import MaintenanceWindow
 from clinic_core.domain.messages import Channel, MessageKind, MessagePolicy, Template
 from clinic_core.domain.organization import HealthcareService, Organization
 from clinic_core.domain.payers import Payer
@@ -55,6 +56,7 @@ from clinic_core.store.patients import Patients
 from clinic_core.store.server_clock import ServerClock
 from clinic_core.store.sessions import Sessions
 from clinic_core.store.sign_in_failures import SignInFailures
+from clinic_core.store.upkeep import Upkeep
 from clinic_core.store.users import Users
 
 DIRECTORY_SECONDS = 2.0
@@ -72,6 +74,7 @@ class DirectoryView:
     payers: Mapping[str, Payer]  # by id, in order of name
     message_policy: MessagePolicy
     templates: Mapping[str, Template]  # by id: what the clinic saved, over the default words
+    maintenance: tuple[MaintenanceWindow, ...] = ()
 
     def schedule(self, practitioner_id: str) -> Schedule:
         """The practitioner's hours; none at all when they were never entered."""
@@ -201,6 +204,7 @@ class Clinic:
     payers: reference.Directory[Payer]
     message_policies: reference.Directory[MessagePolicy]
     templates: reference.Directory[Template]
+    maintenance: reference.Directory[MaintenanceWindow]
     appointments: Appointments
     communications: Communications
     message_state: MessageState
@@ -216,6 +220,7 @@ class Clinic:
     counters: Counters
     jobs: Jobs
     alerts: Alerts
+    upkeep: Upkeep
     models: Models
     imports: Imports
     bulk: Bulk
@@ -277,6 +282,7 @@ class Clinic:
             payers={p.id: p for p in sorted(self.payers.all(), key=lambda p: p.name.casefold())},
             message_policy=next(iter(self.message_policies.all()), MessagePolicy()),
             templates=words.merged({t.id: t for t in self.templates.all()}),
+            maintenance=tuple(self.maintenance.all()),
         )
 
 
@@ -310,6 +316,7 @@ def open_clinic(
         payers=reference.payers(database),
         message_policies=reference.message_policies(database),
         templates=reference.templates(database),
+        maintenance=reference.maintenance_windows(database),
         appointments=Appointments(database),
         communications=Communications(database),
         message_state=MessageState(database),
@@ -325,6 +332,7 @@ def open_clinic(
         counters=Counters(database),
         jobs=Jobs(database),
         alerts=Alerts(database),
+        upkeep=Upkeep(database),
         models=Models(database),
         imports=Imports(database),
         bulk=Bulk(database),

@@ -5,14 +5,16 @@ What a job imports is imported when it first runs, so that nothing waits for the
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain.jobs import Job, daily, every
+from clinic_core.domain.jobs import Job, daily, every, monthly, weekly
 
 FIGURES: Final = "figures"
 ALERTS: Final = "alerts"
 JOURNAL: Final = "journal"
+CHECKS: Final = "checks"
 MESSAGES: Final = "messages"
 
 
@@ -87,6 +89,53 @@ def tidy_jobs(clinic: Clinic) -> object:
     return job_engine.tidy(clinic, [job.name for job in JOBS])
 
 
+def check_certificate(clinic: Clinic) -> object:
+    """Look when the certificate of the clinic's address ends."""
+    from clinic_core.gateways.certificate import certificate_of  # noqa: PLC0415
+    from clinic_core.services import upkeep  # noqa: PLC0415
+
+    address = clinic.settings.public_url
+    if not address.startswith("https://"):
+        return "not asked: APP_URL is no https address"
+    return upkeep.look_at_certificate(clinic, certificate_of(address))
+
+
+def check_versions(clinic: Clinic) -> object:
+    """Compare what is installed with what is pinned."""
+    from clinic_core import versions  # noqa: PLC0415
+    from clinic_core.services import upkeep  # noqa: PLC0415
+
+    return upkeep.look_at_versions(clinic, versions.differing(), sys.version_info[:2])
+
+
+def check_indexes(clinic: Clinic) -> object:
+    """Look which indexes nobody reads."""
+    from clinic_core.services import upkeep  # noqa: PLC0415
+
+    return upkeep.look_at_indexes(clinic)
+
+
+def sample_size(clinic: Clinic) -> object:
+    """Write what the database takes."""
+    from clinic_core.services import upkeep  # noqa: PLC0415
+
+    return upkeep.sample_size(clinic)
+
+
+def prune_sessions(clinic: Clinic) -> object:
+    """Forget what is over of sessions and failed sign-ins."""
+    from clinic_core.services import upkeep  # noqa: PLC0415
+
+    return upkeep.prune(clinic)
+
+
+def check_data(clinic: Clinic) -> object:
+    """Check every rule on the live data."""
+    from clinic_core.services import upkeep  # noqa: PLC0415
+
+    return upkeep.check_data(clinic)
+
+
 # Lanes run side by side; what must not wait for anything slow gets one of its own.
 JOBS: Final[tuple[Job, ...]] = (
     Job("tell alerts", every(seconds=30), tell_alerts, "Sends new alerts by e-mail and chat", lane=ALERTS),
@@ -98,5 +147,18 @@ JOBS: Final[tuple[Job, ...]] = (
     Job("finish replies", every(minutes=1), finish_replies, "Finishes replies that were cut off", lane=MESSAGES),
     Job("release past holds", every(hours=1), release_holds, "Forgets which times past visits had taken"),
     Job("train no-show model", every(hours=24), train_no_show, "Learns which visits are likely missed", lane=FIGURES),
+    Job("prune sessions", every(hours=1), prune_sessions, "Forgets sessions and failed sign-ins that are over"),
+    Job("sample database size", daily("03:10"), sample_size, "Writes how large the database is, warns of a full disk"),
+    Job("review indexes", monthly(1, "03:20"), check_indexes, "Looks which indexes nobody reads"),
+    Job("review versions", weekly("Monday", "08:10"), check_versions, "Compares what is installed with what is pinned"),
+    Job("check certificate", daily("08:05"), check_certificate, "Warns three weeks before the TLS certificate ends"),
+    Job(
+        "check the data",
+        weekly("Sunday", "03:30"),
+        check_data,
+        "Checks every rule on the live data and each collection's files",
+        lane=CHECKS,
+        longest_minutes=240,
+    ),
     Job("tidy jobs", daily("03:40"), tidy_jobs, "Forgets sidecars that died and jobs that are no more"),
 )

@@ -2,10 +2,19 @@
 
 import streamlit as st
 
-from ui import forms, operations_alerts, operations_jobs, session
+from ui import (
+    forms,
+    operations_alerts,
+    operations_database,
+    operations_jobs,
+    operations_maintenance,
+    session,
+)
 
 SECTIONS = {
     "Jobs": operations_jobs.show,
+    "Database": operations_database.show,
+    "Maintenance": operations_maintenance.show,
 }
 _SECTION = "operations.section"
 

@@ -54,6 +54,8 @@ ACTIONS: Final = {
     "job.read": "looked at Operations",
     "job.resume": "resumed a job",
     "job.run": "ran a job",
+    "maintenance.call_off": "called off a maintenance",
+    "maintenance.plan": "planned a maintenance",
     "patient.read": "opened a patient's record",
     "patient.search": "searched for patients",
     "patient.write": "registered or changed a patient",

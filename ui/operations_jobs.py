@@ -14,7 +14,7 @@ from clinic_core.domain.access import Actor
 from clinic_core.domain.jobs import JobRun, JobState
 from clinic_core.services import jobs
 from clinic_core.services.jobs import Overview
-from ui import session, widgets
+from ui import errors, session, widgets
 from ui.rows import Mark, Row, Step, rows
 from ui.text import plain
 
@@ -33,6 +33,7 @@ def show(clinic: Clinic, actor: Actor) -> None:
     with session.show_errors():
         actor = session.require_actor(clinic)
         found = jobs.overview(clinic, actor)
+        errors.show_kept(_CHOSEN)
         _sidecars(clinic, found)
         if not found.jobs:
             widgets.nothing_here("No sidecar has ever run on this database, so nothing was done yet.", "schedule")
@@ -198,7 +199,7 @@ def _button(label: str, icon: str, do: Do, state: JobState, *, primary: bool = F
 
 def _act(do: Do, name: str) -> None:
     """A callback: do it as whoever is there."""
-    with session.show_errors():
+    with errors.keep_errors(_CHOSEN):
         clinic = session.the_clinic()
         do(clinic, session.require_actor(clinic), name)
 

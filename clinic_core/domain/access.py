@@ -108,6 +108,7 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     "data.import": frozenset({_S}),
     "job.read": frozenset({_A, _M, _S}),
     "job.run": frozenset({_A, _S}),
+    "maintenance.plan": frozenset({_A}),
 }
 
 OWN_ONLY: Final = frozenset(

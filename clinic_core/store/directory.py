@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from clinic_core.domain.maintenance import MaintenanceWindow
 from clinic_core.domain.messages import MessagePolicy, Template
 from clinic_core.domain.organization import HealthcareService, Organization
 from clinic_core.domain.payers import Payer
@@ -121,6 +122,11 @@ def message_policies(database: Database[Document]) -> Directory[MessagePolicy]:
 def templates(database: Database[Document]) -> Directory[Template]:
     """The words of messages that the clinic changed."""
     return Directory(database, "message_templates", Template)
+
+
+def maintenance_windows(database: Database[Document]) -> Directory[MaintenanceWindow]:
+    """When the system may be away."""
+    return Directory(database, "maintenance_windows", MaintenanceWindow)
 
 
 def payers(database: Database[Document]) -> Directory[Payer]:

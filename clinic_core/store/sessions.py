@@ -42,6 +42,11 @@ class Sessions:
         with reaching():
             return self._collection.delete_one({"_id": str(session_id)}).deleted_count == 1
 
+    def remove_ended(self, now: datetime) -> int:
+        """Delete those that ended; how many there were."""
+        with reaching():
+            return self._collection.delete_many({"ends_at": {"$lte": now}}).deleted_count
+
     def remove_of(self, user_id: str) -> int:
         """End every session of a user; how many there were."""
         with reaching():

@@ -49,6 +49,11 @@ class SignInFailures:
         with reaching():
             self._collection.update_one({"_id": subject}, {"$pull": {"attempts": {"user": user_key}}})
 
+    def remove_ended(self, now: datetime) -> int:
+        """Delete what is older than the window; how many there were."""
+        with reaching():
+            return self._collection.delete_many({"expires_at": {"$lte": now}}).deleted_count
+
     def _entered(self, subject: str, attempt: Document, window: timedelta, limit: int) -> Document | None:
         recent = {"$filter": {"input": "$attempts", "as": "one", "cond": {"$gt": ["$$one.at", attempt["at"] - window]}}}
         room = {"$lt": [{"$size": "$attempts"}, limit]}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.alerts import Severity
 from clinic_core.domain.jobs import Job, daily, every
+from clinic_core.domain.upkeep import SizeSample
 from clinic_core.errors import InvalidInput
-from clinic_core.services import alerts, jobs
+from clinic_core.services import alerts, jobs, upkeep
 from clinic_core.sidecar import Sidecar
 from tests import make
 from tests.conftest import World
@@ -40,9 +43,9 @@ def worked(world: World, clock: make.Clock) -> Iterator[Sidecar]:
     yield sidecar
 
 
-def cells(page: object, key: str) -> list[str]:
+def cells(page: AppTest, key: str) -> list[str]:
     """Everything in a table's cells."""
-    found = screen.component(page, key)["rows"]  # type: ignore[arg-type]
+    found = screen.component(page, key)["rows"]
     return [cell if isinstance(cell, str) else cell["text"] for row in found for cell in row["cells"]]
 
 
@@ -101,4 +104,60 @@ def test_the_desk_is_refused(world: World, reception: Actor) -> None:
     """The page says so and draws nothing else."""
     page = screen.open_page("operations", world.clinic, reception)
     assert "may not open" in screen.errors(page)[0]
+    assert not page.button
+
+
+def section(page: AppTest, name: str) -> AppTest:
+    """Go to another part of the page."""
+    page.segmented_control(key="operations.section").set_value(name)
+    return screen.run(page)
+
+
+def test_the_database_with_its_trend(world: World, manager: Actor, clock: make.Clock) -> None:
+    """First how to get a figure; then size, growth, when the disk is full, and what the reviews said."""
+    page = section(screen.open_page("operations", world.clinic, manager), "Database")
+    assert "measured every night" in screen.said(page)
+    for night in range(8):
+        at = clock.instant - timedelta(days=7 - night)
+        world.clinic.upkeep.save_sample(
+            SizeSample(
+                id=at.date().isoformat(),
+                at=at,
+                disk_bytes=100_000_000 + night * 1_000_000,
+                free_bytes=90_000_000,
+                documents={"patients": 2},
+            )
+        )
+    upkeep.look_at_indexes(world.clinic)
+    said = screen.said(screen.run(page))
+    assert "107.0 MB" in said
+    assert "+1.0 MB" in said
+    assert "full about 31 May 2026 at this pace" in said
+    assert "not known without the internet" in said
+
+
+def test_a_maintenance_is_planned_and_everybody_reads_it(
+    world: World, admin: Actor, reception: Actor, clock: make.Clock
+) -> None:
+    """In the clinic's local time; the manager sees the plan without the form."""
+    page = section(screen.open_page("operations", world.clinic, admin), "Maintenance")
+    assert "No maintenance is planned" in screen.said(page)
+    screen.field(page, "date_input", "Day").set_value(make.TUESDAY)
+    screen.fill(page, What_people_read="We install *an* update.")
+    page = screen.click(page, "Announce")
+    assert "Tue 3 Mar 02:00 to 04:00" in screen.said(page)
+
+    desk = screen.said(screen.open_page("today", world.clinic, reception))
+    assert "Maintenance Tue 3 Mar 02:00 to 04:00.** Save your work before it begins." in desk
+    assert "We install *an* update." in desk
+    clock.set("02:30", make.TUESDAY)
+    assert "Maintenance until 04:00" in screen.said(screen.open_page("today", world.clinic, reception))
+    screen.click(screen.run(page), "Call off")
+    assert "Maintenance" not in screen.said(screen.open_page("today", world.clinic, reception))
+
+
+def test_the_manager_sees_the_plan_without_the_form(world: World, manager: Actor) -> None:
+    """Planning is the administrator's."""
+    page = section(screen.open_page("operations", world.clinic, manager), "Maintenance")
+    assert "No maintenance is planned" in screen.said(page)
     assert not page.button

@@ -72,6 +72,7 @@ MATRIX = """
     data.import               . . . . S
     job.read                  A M . . S
     job.run                   A . . . S
+    maintenance.plan          A . . . .
 """
 COLUMNS = (Role.ADMIN, Role.MANAGER, Role.RECEPTIONIST, Role.DOCTOR, Role.SYSTEM)
 
@@ -123,6 +124,13 @@ NOBODY_ASKS = {
     "facts.rebuild_month",
     "imports.plan",
     "jobs.health",
+    "maintenance.announced",  # what everybody is told
+    "upkeep.check_data",
+    "upkeep.look_at_certificate",
+    "upkeep.look_at_indexes",
+    "upkeep.look_at_versions",
+    "upkeep.prune",
+    "upkeep.sample_size",
     "messages.after",  # parts of the verbs of visits and bills, which have asked
     "messages.bill_due",
     "messages.owed_by_patient",
