@@ -6,6 +6,7 @@ What a job imports is imported when it first runs, so that nothing waits for the
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Final
 
 from clinic_core.clinic import Clinic
@@ -13,6 +14,7 @@ from clinic_core.domain.jobs import Job, daily, every, monthly, weekly
 
 FIGURES: Final = "figures"
 ALERTS: Final = "alerts"
+BACKUPS: Final = "backups"
 JOURNAL: Final = "journal"
 CHECKS: Final = "checks"
 MESSAGES: Final = "messages"
@@ -73,6 +75,27 @@ def ship_journal(clinic: Clinic) -> object:
     from clinic_core.backup import shipping  # noqa: PLC0415
 
     return shipping.run(clinic)
+
+
+def back_up(clinic: Clinic) -> Iterator[str]:
+    """Make a backup, prove it by restoring it, prune, and copy what is good to the bucket."""
+    from clinic_core.backup import nightly, work  # noqa: PLC0415
+
+    return nightly.night(work.workshop(clinic))
+
+
+def read_backups(clinic: Clinic) -> object:
+    """Read every kept backup whole."""
+    from clinic_core.backup import nightly, work  # noqa: PLC0415
+
+    return nightly.week(work.workshop(clinic))
+
+
+def watch_backups(clinic: Clinic) -> object:
+    """Raise an alert while the newest good backup is too old."""
+    from clinic_core.backup import nightly  # noqa: PLC0415
+
+    return nightly.watch(clinic)
 
 
 def tell_alerts(clinic: Clinic) -> object:
@@ -160,5 +183,22 @@ JOBS: Final[tuple[Job, ...]] = (
         lane=CHECKS,
         longest_minutes=240,
     ),
+    Job(
+        "back up",
+        daily("02:00"),
+        back_up,
+        "Makes a backup, proves it by restoring it, and prunes old ones",
+        lane=BACKUPS,
+        longest_minutes=240,
+    ),
+    Job(
+        "read backups",
+        weekly("Sunday", "04:00"),
+        read_backups,
+        "Reads every kept backup whole",
+        lane=BACKUPS,
+        longest_minutes=240,
+    ),
+    Job("watch backups", every(hours=1), watch_backups, "Raises an alert when the newest good backup is too old"),
     Job("tidy jobs", daily("03:40"), tidy_jobs, "Forgets sidecars that died and jobs that are no more"),
 )

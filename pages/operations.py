@@ -5,6 +5,7 @@ import streamlit as st
 from ui import (
     forms,
     operations_alerts,
+    operations_backups,
     operations_database,
     operations_jobs,
     operations_maintenance,
@@ -13,6 +14,7 @@ from ui import (
 
 SECTIONS = {
     "Jobs": operations_jobs.show,
+    "Backups": operations_backups.show,
     "Database": operations_database.show,
     "Maintenance": operations_maintenance.show,
 }

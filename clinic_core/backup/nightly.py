@@ -14,23 +14,26 @@ from clinic_core.errors import Damaged
 from clinic_core.services import alerts
 
 OVERDUE: str = "backup:overdue"
-_LOOK_BACK = timedelta(days=3)
+_LOOK_BACK = timedelta(days=30)
 
 
 def night(shop: Workshop) -> Iterator[str]:
-    """Create, verify, prune, copy; yields what was done after each step, where the run may be stopped."""
+    """Create, verify, prune, copy; yields what was done so far after each step, where the run may be stopped."""
     with shop.places.alone():
         work.clear_up(shop)
         made = work.create(shop)
         entry = catalogue.entry(shop.places.folder, made.manifest.id, shop.public_key)
         record = work.verify(shop, shop.places.folder, entry, [made.identity])
-        faults = f", {record.violations} faults in the data" if record.violations else ""
-        yield f"{made.manifest.id}: {made.manifest.documents} documents, restored and compared{faults}"
+        done = f"{made.manifest.documents} documents, restored and compared"
+        done += f", {record.violations} faults in the data" if record.violations else ""
+        yield done
         gone = work.prune(shop, shop.places.folder)
-        yield f"{len(gone)} pruned"
+        done += f"; {len(gone)} pruned" if gone else ""
+        yield done
         if shop.places.bucket is not None:
-            yield f"{work.ship(shop)} files copied"
+            done += f"; {work.ship(shop)} files copied"
             work.prune(shop, shop.places.bucket)
+            yield done
 
 
 def week(shop: Workshop) -> str:
@@ -49,11 +52,12 @@ def watch(clinic: Clinic) -> str:
     if any(event.step in PROVEN and now - event.at < OVERDUE_AFTER for event in steps):
         alerts.clear(clinic, OVERDUE)
         return "in time"
+    hours = OVERDUE_AFTER.total_seconds() / 3600
     alerts.raise_alert(
         clinic,
         OVERDUE,
-        severity=Severity.CRITICAL,
-        summary=f"No backup was made and verified in the last {OVERDUE_AFTER.total_seconds() / 3600:.0f} hours.",
+        severity=Severity.CRITICAL if steps else Severity.WARNING,  # there were some, or there never was one
+        summary=f"No backup was made and verified in the last {hours:.0f} hours.",
         advice="Run `python -m clinic_core backup create` on the clinic's machine; it says what hinders it.",
     )
     return "overdue"

@@ -12,6 +12,7 @@ from clinic_core.backup import catalogue, work
 from clinic_core.backup.catalogue import Entry
 from clinic_core.backup.manifest import Manifest, Verification
 from clinic_core.backup.scratch import at_database, is_embedded, opened
+from clinic_core.backup.settle import settle
 from clinic_core.backup.work import Stages, Workshop
 from clinic_core.clinic import Clinic
 from clinic_core.domain.backups import Step
@@ -79,6 +80,7 @@ def into_new_database(
             raise
         with stages.stage("check", "Checking the restored clinic …"):
             violations = check.run(work.clinic_on(shop.clinic, target.url))
+        settle(target.database, to=made.created, now=shop.clinic.now())
     return Restored(
         name=name,
         manifest=made,

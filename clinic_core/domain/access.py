@@ -107,6 +107,7 @@ RULES: Final[dict[str, frozenset[Role]]] = {
     "audit.read": frozenset({_A}),
     "data.import": frozenset({_S}),
     "job.read": frozenset({_A, _M, _S}),
+    "backup.read": frozenset({_A, _M}),
     "job.run": frozenset({_A, _S}),
     "maintenance.plan": frozenset({_A}),
 }

@@ -73,6 +73,7 @@ MATRIX = """
     job.read                  A M . . S
     job.run                   A . . . S
     maintenance.plan          A . . . .
+    backup.read               A M . . .
 """
 COLUMNS = (Role.ADMIN, Role.MANAGER, Role.RECEPTIONIST, Role.DOCTOR, Role.SYSTEM)
 

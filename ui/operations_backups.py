@@ -1,0 +1,122 @@
+"""The backups: the newest that can be relied on and how old it is, and what became of each."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import streamlit as st
+
+from clinic_core.clinic import Clinic
+from clinic_core.domain.access import Actor
+from clinic_core.domain.backups import BackupEvent, KnownBackup, State, Step
+from clinic_core.services import backups
+from clinic_core.services.backups import Overview
+from ui import text, widgets
+from ui.planning_parts import tiles
+from ui.text import plain
+
+_MARKS: Final = {
+    State.VERIFIED: ":green-badge[:material/verified: verified]",
+    State.UNVERIFIED: ":orange-badge[:material/hourglass_empty: not verified]",
+    State.BROKEN: ":red-badge[:material/broken_image: broken]",
+}
+_STEPS: Final = {
+    Step.CREATED: "made",
+    Step.VERIFIED: "restored and compared",
+    Step.FOUND_BROKEN: "found broken",
+    Step.CHECKED: "read whole",
+    Step.DRILLED: "recovery drill",
+    Step.PRUNED: "deleted, no longer needed",
+    Step.EXPORTED: "export written",
+}
+_HISTORY_SHOWN: Final = 30
+_MEGA: Final = 1_000_000
+
+
+def show(clinic: Clinic, actor: Actor) -> None:
+    """Draw the newest good backup, the table of all and the history. Raises Forbidden."""
+    found = backups.overview(clinic, actor)
+    if not found.backups:
+        widgets.nothing_here(
+            "There is no backup yet. On the clinic's machine run `python -m clinic_core backup keys`, keep the "
+            "recovery kit that it shows in a safe, then `python -m clinic_core backup create`. One is made every "
+            "night at 02:00.",
+            "backup",
+        )
+        return
+    _newest(clinic, found)
+    st.markdown(
+        text.table(
+            ("Made", "State", "Size", "Documents", "Verified", "Read whole", "Recovery"),
+            [_line(clinic, each) for each in found.backups],
+            right=[2, 3, 6],
+        )
+    )
+    for each in found.backups:
+        if each.state is State.BROKEN:
+            st.error(f"**{plain(each.id)}**: {plain(each.note)}", icon=":material/broken_image:")
+    with st.expander("History"):
+        lines = [_event(clinic, event) for event in found.history[:_HISTORY_SHOWN]]
+        st.markdown(text.table(("When", "Backup", "What", "Took", "Note"), lines, right=[3]))
+
+
+def _newest(clinic: Clinic, found: Overview) -> None:
+    good = found.newest_good
+    if good is None:
+        st.error(
+            "**No backup can be relied on.** None was restored and compared yet. Run "
+            "`python -m clinic_core backup create` on the clinic's machine; it says what hinders it.",
+            icon=":material/gpp_bad:",
+        )
+        return
+    age = _span(found.now - good.created_at)
+    if found.is_overdue:
+        st.warning(f"The newest good backup is {age} old. The jobs tell why.", icon=":material/history:")
+    drilled = "never drilled" if good.recovery_seconds is None else f"{good.recovery_seconds:,.0f} s to recover"
+    kept = sum(each.state is State.VERIFIED for each in found.backups)
+    tiles(
+        [
+            ("Newest good backup", f"{age} old", widgets.moment(clinic, good.created_at)),
+            ("Its size", _size(good.size), f"{good.documents:,} documents"),
+            ("Good backups", f"{kept}", f"of {len(found.backups)} kept"),
+            ("Last drill", _drill(found), drilled),
+        ]
+    )
+
+
+def _drill(found: Overview) -> str:
+    seconds = next((event.seconds for event in found.history if event.step is Step.DRILLED), None)
+    return "none yet" if seconds is None else f"{seconds:,.0f} s"
+
+
+def _line(clinic: Clinic, each: KnownBackup) -> tuple[str, ...]:
+    return (
+        plain(widgets.moment(clinic, each.created_at)),
+        _MARKS[each.state],
+        _size(each.size),
+        f"{each.documents:,}",
+        "–" if each.verified_at is None else plain(widgets.moment(clinic, each.verified_at)),
+        "–" if each.checked_at is None else plain(widgets.moment(clinic, each.checked_at)),
+        "–" if each.recovery_seconds is None else f"{each.recovery_seconds:,.1f} s",
+    )
+
+
+def _event(clinic: Clinic, event: BackupEvent) -> tuple[str, ...]:
+    took = f"{event.seconds:,.1f} s" if event.milliseconds else ""
+    return (
+        plain(widgets.moment(clinic, event.at)),
+        plain(event.backup_id),
+        _STEPS[event.step],
+        took,
+        plain(event.note),
+    )
+
+
+def _size(size: int) -> str:
+    return f"{size / _MEGA:,.1f} MB"
+
+
+def _span(age: timedelta) -> str:
+    hours = age.total_seconds() / 3600
+    return f"{hours:,.0f} hours" if hours >= 1 else f"{age.total_seconds() / 60:,.0f} minutes"
