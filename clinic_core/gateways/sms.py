@@ -1,0 +1,120 @@
+"""SMS and WhatsApp through Twilio's Messages API, which knows no idempotency key: see docs/decisions/messages.md."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import Any, Final
+
+from clinic_core.domain.carriers import CarrierError, Fault, Outgoing, Taken
+from clinic_core.domain.messages import Channel, Delivery
+from clinic_core.settings import Settings
+
+API: Final = "https://api.twilio.com"
+TIMEOUT: Final = (5.0, 10.0)  # seconds, to connect and to answer; the client's own default is for ever
+STATUS_PATH: Final = "/twilio/status"
+_PAGE: Final = 50
+_SLACK: Final = timedelta(minutes=5)  # between the carrier's clock and the database's
+_BUSY: Final = 429
+_SERVER_ERROR: Final = 500
+_CLIENT_ERROR: Final = 400
+_CONFIGURATION: Final = frozenset({401, 403, 404})  # the account, not the message: somebody has to repair it
+_DELIVERIES: Final = {one.value: one for one in Delivery}
+
+
+class TwilioCarrier:
+    """One sending number of one account; `api_url` is the carrier's, or that of a test's."""
+
+    def __init__(self, settings: Settings, channel: Channel, number: str) -> None:
+        self._settings, self._channel = settings, channel
+        self._number = _address(channel, number)
+        self._local = threading.local()
+
+    @property
+    def sender(self) -> str:
+        """The number, as the carrier writes it."""
+        return self._number
+
+    def send(self, message: Outgoing) -> Taken:
+        """Hand a message over. Raises CarrierError: a broken connection and an error of the server are unknown."""
+        given: dict[str, Any] = {"to": _address(self._channel, message.recipient), "from_": self._number}
+        if message.content_sid:
+            given |= {"content_sid": message.content_sid, "content_variables": json.dumps(dict(message.variables))}
+        else:
+            given["body"] = message.text
+        if self._settings.public_url:
+            given["status_callback"] = f"{self._settings.public_url}{STATUS_PATH}?m={message.id}"
+        made = self._client().messages.create(**given)
+        return _taken(made)
+
+    def find(self, message: Outgoing, *, since: datetime) -> Taken | None:
+        """The message that was taken since and holds the reference; None when none is listed."""
+        word = re.compile(rf"\b{re.escape(message.reference)}\b")
+        to = _address(self._channel, message.recipient)
+        listed = self._client().messages.stream(to=to, page_size=_PAGE)
+        recent = takewhile(lambda one: one.date_created is None or one.date_created >= since - _SLACK, listed)
+        found = next((one for one in recent if word.search(one.body or "")), None)
+        return None if found is None else _taken(found)
+
+    def _client(self) -> Any:
+        """The client of this thread, whose session is not for two at once."""
+        if not hasattr(self._local, "client"):
+            self._local.client = _client(self._settings)
+        return self._local.client
+
+
+def _client(settings: Settings) -> Any:
+    from requests import exceptions  # noqa: PLC0415 - a fifth of a second, and only the sidecar's
+    from twilio.http.http_client import TwilioHttpClient  # noqa: PLC0415
+    from twilio.http.response import Response  # noqa: PLC0415
+    from twilio.rest import Client  # noqa: PLC0415
+
+    class Http(TwilioHttpClient):  # type: ignore[misc]
+        """Goes to TWILIO_API_URL, gives up in time, and says what a failure means."""
+
+        def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
+            kwargs["timeout"] = TIMEOUT
+            try:
+                answer = super().request(method, url.replace(API, settings.twilio_api_url, 1), *args, **kwargs)
+            except (exceptions.ConnectTimeout, exceptions.SSLError, exceptions.ProxyError) as error:
+                raise CarrierError(Fault.TEMPORARY, type(error).__name__) from None
+            except exceptions.RequestException as error:
+                fault = Fault.TEMPORARY if "NewConnectionError" in repr(error) else Fault.UNKNOWN
+                raise CarrierError(fault, type(error).__name__) from None
+            if answer.status_code >= _CLIENT_ERROR:
+                raise _refused(answer.status_code, answer.text, dict(answer.headers or {}))
+            return answer
+
+    return Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=Http())
+
+
+def _refused(status: int, text: str, headers: dict[str, str]) -> CarrierError:
+    code = _code(text) or str(status)
+    if status >= _SERVER_ERROR:
+        return CarrierError(Fault.UNKNOWN, code)
+    if status == _BUSY:
+        wait = headers.get("Retry-After", "")
+        return CarrierError(Fault.TEMPORARY, code, timedelta(seconds=int(wait)) if wait.isdigit() else None)
+    return CarrierError(Fault.TEMPORARY if status in _CONFIGURATION else Fault.PERMANENT, code)
+
+
+def _code(text: str) -> str:
+    try:
+        return str(json.loads(text).get("code") or "")
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _taken(message: Any) -> Taken:
+    return Taken(
+        provider_id=message.sid,
+        delivery=_DELIVERIES.get(str(message.status), Delivery.QUEUED),
+        at=message.date_created,
+    )
+
+
+def _address(channel: Channel, number: str) -> str:
+    return f"whatsapp:{number}" if channel is Channel.WHATSAPP else number
