@@ -21,6 +21,7 @@ from clinic_core.domain import clock
 from clinic_core.domain import templates as words
 from clinic_core.domain.access import Actor
 from clinic_core.domain.audit import AuditEvent
+from clinic_core.domain.carriers import Carrier
 from clinic_core.domain.ids import derived_id, new_id
 from clinic_core.domain.maintenance import MaintenanceWindow
 from clinic_core.domain.messages import Channel, MessageKind, MessagePolicy, Template
@@ -28,6 +29,8 @@ from clinic_core.domain.organization import HealthcareService, Organization
 from clinic_core.domain.payers import Payer
 from clinic_core.domain.people import Practitioner
 from clinic_core.domain.schedules import Schedule
+from clinic_core.gateways.carriers import carriers
+from clinic_core.gateways.console import ConsoleCarrier
 from clinic_core.gateways.notifiers import Notifier, notifiers
 from clinic_core.settings import Settings
 from clinic_core.store import directory as reference
@@ -232,6 +235,8 @@ class Clinic:
     now: Callable[[], datetime]
     server_now: Callable[[], datetime]  # the database server's clock, which all sidecars share
     notifiers: Mapping[str, Notifier]  # by channel
+    carriers: Mapping[Channel, Carrier]  # those that are set up
+    console: Carrier  # for whom nobody may write to
     _cache: _DirectoryCache = field(default_factory=_DirectoryCache)
 
     def directory(self) -> DirectoryView:
@@ -344,6 +349,8 @@ def open_clinic(
         now=now,
         server_now=server_now or ServerClock(database),
         notifiers=notifiers(settings),
+        carriers=carriers(settings),
+        console=ConsoleCarrier(),
     )
 
 

@@ -18,6 +18,7 @@ BACKUPS: Final = "backups"
 JOURNAL: Final = "journal"
 CHECKS: Final = "checks"
 MESSAGES: Final = "messages"
+SENDING: Final = "sending"
 
 
 def fold_facts(clinic: Clinic) -> object:
@@ -43,9 +44,18 @@ def draft_fees(clinic: Clinic) -> object:
 
 def plan_messages(clinic: Clinic) -> object:
     """Plan the messages of visits whose desk died before it did, and of all when the policy changed."""
-    from clinic_core.services import messages  # noqa: PLC0415
+    from clinic_core.services import messages, sending  # noqa: PLC0415
 
+    sending.watch(clinic)
     return messages.plan(clinic)
+
+
+def send_messages(clinic: Clinic) -> object:
+    """Send what is due, and find out what became of what nobody knows of."""
+    from clinic_core.services import sending  # noqa: PLC0415
+
+    sending.reconcile(clinic)
+    return sending.send_due(clinic)
 
 
 def finish_replies(clinic: Clinic) -> object:
@@ -166,6 +176,7 @@ JOBS: Final[tuple[Job, ...]] = (
     Job("post history", every(hours=24), post_history, "Brings invoices of earlier releases into the ledger"),
     Job("fold facts", every(seconds=20), fold_facts, "Brings the figures of the reports up to date", lane=FIGURES),
     Job("draft fees", every(minutes=1), draft_fees, "Drafts the fees of missed visits where a desk was cut off"),
+    Job("send messages", every(seconds=2), send_messages, "Sends what is due to patients", lane=SENDING),
     Job("plan messages", every(seconds=30), plan_messages, "Makes and stops messages as visits change", lane=MESSAGES),
     Job("finish replies", every(minutes=1), finish_replies, "Finishes replies that were cut off", lane=MESSAGES),
     Job("release past holds", every(hours=1), release_holds, "Forgets which times past visits had taken"),

@@ -84,7 +84,7 @@ def recipient_of(one: Communication, patient: Patient) -> str:
 
 def delay_after(attempts: int) -> timedelta:
     """How long to wait after so many tries, twice as long each time."""
-    return min(_FIRST_DELAY * 2 ** min(max(attempts - 1, 0), _MOST_DOUBLINGS), _LONGEST_DELAY)
+    return min(_FIRST_DELAY * (1 << min(max(attempts - 1, 0), _MOST_DOUBLINGS)), _LONGEST_DELAY)
 
 
 def status_of_stop(one: Communication, reason: Reason) -> tuple[MessageStatus, Reason]:

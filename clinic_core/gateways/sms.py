@@ -14,7 +14,7 @@ from clinic_core.domain.messages import Channel, Delivery
 from clinic_core.settings import Settings
 
 API: Final = "https://api.twilio.com"
-TIMEOUT: Final = (5.0, 10.0)  # seconds, to connect and to answer; the client's own default is for ever
+TIMEOUT: Final = 10.0  # seconds, to connect and again to answer; the client's own is for ever
 STATUS_PATH: Final = "/twilio/status"
 _PAGE: Final = 50
 _SLACK: Final = timedelta(minutes=5)  # between the carrier's clock and the database's
@@ -26,10 +26,10 @@ _DELIVERIES: Final = {one.value: one for one in Delivery}
 
 
 class TwilioCarrier:
-    """One sending number of one account; `api_url` is the carrier's, or that of a test's."""
+    """One sending number of one account. It gives up after `timeout` seconds."""
 
-    def __init__(self, settings: Settings, channel: Channel, number: str) -> None:
-        self._settings, self._channel = settings, channel
+    def __init__(self, settings: Settings, channel: Channel, number: str, *, timeout: float = TIMEOUT) -> None:
+        self._settings, self._channel, self._timeout = settings, channel, timeout
         self._number = _address(channel, number)
         self._local = threading.local()
 
@@ -62,11 +62,11 @@ class TwilioCarrier:
     def _client(self) -> Any:
         """The client of this thread, whose session is not for two at once."""
         if not hasattr(self._local, "client"):
-            self._local.client = _client(self._settings)
+            self._local.client = _client(self._settings, self._timeout)
         return self._local.client
 
 
-def _client(settings: Settings) -> Any:
+def _client(settings: Settings, timeout: float) -> Any:
     from requests import exceptions  # noqa: PLC0415 - a fifth of a second, and only the sidecar's
     from twilio.http.http_client import TwilioHttpClient  # noqa: PLC0415
     from twilio.http.response import Response  # noqa: PLC0415
@@ -76,7 +76,7 @@ def _client(settings: Settings) -> Any:
         """Goes to TWILIO_API_URL, gives up in time, and says what a failure means."""
 
         def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
-            kwargs["timeout"] = TIMEOUT
+            kwargs["timeout"] = timeout
             try:
                 answer = super().request(method, url.replace(API, settings.twilio_api_url, 1), *args, **kwargs)
             except (exceptions.ConnectTimeout, exceptions.SSLError, exceptions.ProxyError) as error:

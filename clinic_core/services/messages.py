@@ -8,6 +8,7 @@ repeated; whoever plans for a version of the visit that is not the latest change
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -111,6 +112,16 @@ def bill_due(clinic: Clinic, invoice: Invoice) -> None:
     due = clock.at_local(invoice.issued_on + timedelta(days=policy.bill_due_days), policy.quiet_until, clinic.zone)
     due = max(due, clinic.now())
     _add(clinic, patient, MessageKind.BILL_DUE, about=invoice.id, due=due, expires=due + _BILL_HOLDS)
+
+
+def ask_on(clinic: Clinic, row: Communication, channel: Channel) -> None:
+    """Ask for a message on another channel, which its patient chose since it was planned."""
+    if row.kind in reminding.OF_VISIT:
+        clinic.appointments.open_messages(row.about)
+        return
+    key = message_id(row.kind, channel, row.about, start=row.about_start)
+    made = replace(row, id=key, channel=channel, reference=reference_of(key), attempts=0, retry_at=None, version=1)
+    clinic.communications.add_many([made])
 
 
 def owed_by_patient(invoice: Invoice) -> int:

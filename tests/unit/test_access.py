@@ -133,6 +133,7 @@ NOBODY_ASKS = {
     "upkeep.prune",
     "upkeep.sample_size",
     "messages.after",  # parts of the verbs of visits and bills, which have asked
+    "messages.ask_on",
     "messages.bill_due",
     "messages.owed_by_patient",
     "messages.plan",
@@ -149,6 +150,9 @@ NOBODY_ASKS = {
     "replies.complete",
     "replies.finish",
     "replies.receive",  # signed by the carrier
+    "sending.reconcile",
+    "sending.send_due",
+    "sending.watch",
     "sessions.check",
     "sessions.check_cookie",
     "sessions.sign_in",
@@ -166,6 +170,7 @@ PARTS = {
     "check_ledger",
     "check_messages",
     "check_packages",
+    "composing",
     "fact_columns",
     "fact_memory",
     "fact_parts",
@@ -182,6 +187,7 @@ PARTS = {
     "passwords",
     "past",
     "recent",
+    "send_results",
 }
 
 

@@ -53,7 +53,7 @@ LAYERS = (
     Layer(
         "clinic_core.gateways",
         ("clinic_core.gateways", "clinic_core.domain", "clinic_core.errors", "clinic_core.settings"),
-        ("boto3", "botocore", "urllib3"),
+        ("boto3", "botocore", "icalendar", "requests", "twilio", "urllib3"),
     ),
     Layer(
         "clinic_core.services.noshow_training",  # imports scikit-learn when it trains, in the sidecar
