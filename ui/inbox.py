@@ -69,9 +69,9 @@ def _card(clinic: Clinic, actor: Actor, reply: Reply) -> None:
     message = reply.message
     who = ", ".join(patient.name for patient in reply.patients) or "Nobody's number"
     head = (f"**{plain(who)}**", plain(_number(message)), message.channel.label)
-    with st.container(border=True):
-        st.markdown(" · ".join((*head, widgets.moment(clinic, message.received_at))))
-        st.markdown(f"> {plain(message.text) or '(empty)'}")
+    with st.container(border=True, gap="small"):
+        st.caption(" · ".join((*head, widgets.moment(clinic, message.received_at))))
+        st.markdown(plain(message.text) or "*(empty)*")
         lines = [_TOLD.get(message.outcome, ""), _visit_text(clinic, reply.visit)]
         lines += ["This number wants no messages: call instead."] if reply.stopped else []
         if told := [line for line in lines if line]:

@@ -21,7 +21,6 @@ from clinic_core.domain.appointments import Appointment, CancelReason
 from clinic_core.domain.ids import derived_id
 from clinic_core.domain.message_words import Answer
 from clinic_core.domain.messages import Channel, Communication, InboundMessage, MessageKind, OptOut
-from clinic_core.domain.people import Patient
 from clinic_core.domain.replies import Intent
 from clinic_core.errors import Conflict, IllegalTransition
 from clinic_core.services import answers, appointments
@@ -114,16 +113,35 @@ def _handled(clinic: Clinic, message: InboundMessage) -> tuple[InboundMessage, _
     intent = Intent(message.intent)
     if intent in (Intent.CONFIRM, Intent.CANCEL):
         return _about_a_visit(clinic, message)
-    people = clinic.patients.by_phone(message.sender)
-    patient_id = people[0].id if len(people) == 1 else None
+    patient_id = _only_patient(clinic, message)
     if intent is Intent.STOP:
-        return message, _stopped(clinic, message, patient_id)
+        outcome = _stopped(clinic, message, patient_id)
+        return (_about(clinic, message) if outcome.open else message), outcome
     if intent is Intent.START:
         _write_ledger(clinic, message, patient_id, stopped=False)
         return message, _Outcome(code=Answer.STARTED, patient_id=patient_id, answer=Answer.STARTED)
     if intent is Intent.HELP:
         return message, _Outcome(code=Answer.HELP, patient_id=patient_id, answer=Answer.HELP)
-    return message, _Outcome(code=UNREADABLE, patient_id=patient_id, answer=Answer.RECEIVED, open=True)
+    outcome = _Outcome(code=UNREADABLE, patient_id=patient_id, answer=Answer.RECEIVED, open=True)
+    return _about(clinic, message), outcome
+
+
+def _only_patient(clinic: Clinic, message: InboundMessage) -> str | None:
+    """Whose number it is; None when several share it, or nobody has it."""
+    people = clinic.patients.by_phone(message.sender)
+    return people[0].id if len(people) == 1 else None
+
+
+def _about(clinic: Clinic, message: InboundMessage) -> InboundMessage:
+    """The reply with the visit that it probably speaks of, for whoever reads it."""
+    found = _candidates(clinic, message, _sent_to(clinic, message))
+    if len(found) != 1:
+        return message
+    return replace(message, answers=found[0].message.id, appointment_id=found[0].visit.id)
+
+
+def _sent_to(clinic: Clinic, message: InboundMessage) -> list[Communication]:
+    return clinic.communications.latest_to(message.sender, since=message.received_at - _LOOK_BACK)
 
 
 # --- stop and start --------------------------------------------------------------------------------------------------
@@ -153,24 +171,22 @@ def _write_ledger(clinic: Clinic, message: InboundMessage, patient_id: str | Non
 
 
 def _about_a_visit(clinic: Clinic, message: InboundMessage) -> tuple[InboundMessage, _Outcome]:
-    sent = clinic.communications.latest_to(message.sender, since=message.received_at - _LOOK_BACK)
+    sent = _sent_to(clinic, message)
     if message.answers is None:
         found = _candidates(clinic, message, sent)
-        people = clinic.patients.by_phone(message.sender)
-        only = people[0].id if len(people) == 1 else None
+        only = _only_patient(clinic, message)
         if len(found) > 1:
             return message, _Outcome(code=Answer.WHICH, patient_id=only, answer=Answer.WHICH, choices=found)
         if not found:
-            return message, _nothing_meant(message, sent, people)
+            return message, _nothing_meant(message, sent, only)
         # Noted before anything is done: whoever finishes this must not find another visit, booked meanwhile.
         meant = replace(message, answers=found[0].message.id, appointment_id=found[0].visit.id)
         message = clinic.inbound.change(message, meant)
     return message, _carried_out(clinic, message, sent)
 
 
-def _nothing_meant(message: InboundMessage, sent: Sequence[Communication], people: Sequence[Patient]) -> _Outcome:
+def _nothing_meant(message: InboundMessage, sent: Sequence[Communication], only: str | None) -> _Outcome:
     """No visit to be meant: a reference that is not theirs, an answer to an offer, or a number nobody wrote to."""
-    only = people[0].id if len(people) == 1 else None
     named = replies.understand(message.payload or message.text).reference
     answer = Answer.RECEIVED if named or sent else Answer.NO_VISIT
     return _Outcome(code=UNREADABLE if named or sent else Answer.NO_VISIT, patient_id=only, answer=answer, open=True)

@@ -233,9 +233,12 @@ def test_a_yes_to_an_offer_is_for_a_person(world: World) -> None:
 
 
 def test_what_is_not_understood_is_read_by_somebody(world: World) -> None:
-    """The patient is told so once a day, and another day again."""
+    """The patient is told so once a day, and another day again; the desk sees which visit it is probably about."""
+    visit = booked(world)
+    told(world, visit)
     for text in ("May I bring my son?", "and the dog"):
         reply = wrote(world, text)
+        assert reply.appointment_id == visit.id
         assert (reply.outcome, reply.open, reply.patient_id) == ("for-a-person", True, world.asha.id)
     assert answers(world) == ["thank you, we read your message and will answer."]
     world.clinic.now.pass_(days=1)  # type: ignore[attr-defined]
