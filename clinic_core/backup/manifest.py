@@ -42,6 +42,7 @@ class Manifest:
     version: str  # of the clinic's code
     operation_time: list[int] | None = None  # the server's, [seconds, number], just before what was read
     previous: dict[str, str] | None = None  # id and sha256 of the manifest before
+    journal: dict[str, Any] | None = None  # where the change journal was before, and when all in it had happened
     audit_head: dict[str, str] = field(default_factory=dict)  # id and sha256 of the last line of the audit trail
     format: int = FORMAT
 

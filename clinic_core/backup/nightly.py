@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from clinic_core.backup import catalogue, work
+from clinic_core.backup import catalogue, moments, work
 from clinic_core.backup.work import Workshop
 from clinic_core.clinic import Clinic
 from clinic_core.domain.alerts import Severity
@@ -28,11 +28,13 @@ def night(shop: Workshop) -> Iterator[str]:
         done += f", {record.violations} faults in the data" if record.violations else ""
         yield done
         gone = work.prune(shop, shop.places.folder)
+        moments.prune(shop, shop.places.folder)
         done += f"; {len(gone)} pruned" if gone else ""
         yield done
         if shop.places.bucket is not None:
             done += f"; {work.ship(shop)} files copied"
             work.prune(shop, shop.places.bucket)
+            moments.prune(shop, shop.places.bucket)
             yield done
 
 

@@ -14,6 +14,7 @@ from clinic_core.settings import Settings
 
 FOLDER = "folder"
 BUCKET = "bucket"
+JOURNAL = "journal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +63,8 @@ class Places:
             ) from None
 
 
-def places_of(settings: Settings) -> Places:
-    """The folder, and the bucket where one is set."""
+def places_of(settings: Settings, within: str = "") -> Places:
+    """The folder, and the bucket where one is set; or what is called `within` in each of them."""
     bucket = None
     if settings.backup_bucket:
         bucket = Bucket(
@@ -72,6 +73,6 @@ def places_of(settings: Settings) -> Places:
             secret_key=settings.backup_secret_key,
             region=settings.backup_bucket_region,
             url=settings.backup_bucket_url,
-            prefix=settings.backup_bucket_prefix,
+            prefix=f"{settings.backup_bucket_prefix}/{within}",
         )
-    return Places(folder=Folder(settings.backup_folder), bucket=bucket)
+    return Places(folder=Folder(settings.backup_folder / within), bucket=bucket)

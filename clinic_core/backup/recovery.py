@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from clinic_core.backup import catalogue, work
+from pymongo.database import Database
+
+from clinic_core.backup import catalogue, moments, replay, work
 from clinic_core.backup.catalogue import Entry
 from clinic_core.backup.manifest import Manifest, Verification
 from clinic_core.backup.scratch import at_database, is_embedded, opened
@@ -16,32 +19,41 @@ from clinic_core.backup.settle import settle
 from clinic_core.backup.work import Stages, Workshop
 from clinic_core.clinic import Clinic
 from clinic_core.domain.backups import Step
+from clinic_core.domain.changes import Restored as Settled
 from clinic_core.errors import AlreadyExists, Damaged, InvalidInput, NotFound
 from clinic_core.folder import DataFolder
 from clinic_core.gateways.objects import Objects
 from clinic_core.services import check
+from clinic_core.store.mongo import Document
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """A database that was restored and compared. `counts` are the backup's and those of the clinic now."""
+    """A database that was restored and compared. `counts` are its own and those of the clinic now."""
 
     name: str
     manifest: Manifest
+    settled: Settled
     counts: dict[str, tuple[int, int]]
     violations: int
     milliseconds: dict[str, int]
 
 
-def chosen(place: Objects, public_key: str, backup_id: str = "", *, unproven: bool = False) -> Entry:
-    """The backup of that id, or the newest good one. Raises NotFound or Damaged.
+def chosen(
+    place: Objects, public_key: str, backup_id: str = "", *, before: datetime | None = None, unproven: bool = False
+) -> Entry:
+    """The backup of that id, or the newest good one, or the newest that can be taken to a moment it ended `before`.
+
+    Raises NotFound or Damaged.
 
     `unproven` takes the newest whole one where none was verified: its owner's key proves it while it is restored.
     """
     if backup_id:
         entry = catalogue.entry(place, backup_id, public_key)
+    elif before:
+        entry = moments.chosen(place, public_key, before, unproven=unproven)
     else:
         found = catalogue.entries(place, public_key)
         whole = [each for each in found if each.manifest] if unproven else []
@@ -56,15 +68,22 @@ def chosen(place: Objects, public_key: str, backup_id: str = "", *, unproven: bo
 
 
 def into_new_database(
-    shop: Workshop, place: Objects, entry: Entry, identities: Sequence[str], name: str = ""
+    shop: Workshop,
+    place: Objects,
+    entry: Entry,
+    identities: Sequence[str],
+    *,
+    name: str = "",
+    to: datetime | None = None,
 ) -> Restored:
-    """Restore a backup into a database that is not there yet, compare it and check it.
+    """Restore a backup into a database that is not there yet, compare it, take it to a moment and check it.
 
-    What fails is dropped again. Raises AlreadyExists, Damaged, InvalidInput or Unavailable.
+    What fails is dropped again. Raises AlreadyExists, Damaged, InvalidInput, NotFound or Unavailable.
     """
     made = entry.manifest
     if made is None:
         raise Damaged(f"Backup {entry.id}: {entry.reason}")
+    forward = _replaying(shop, place, made, identities, to) if to else None
     name = name or f"clinic_restored_{made.id.lower()}"
     if not _NAME.fullmatch(name):
         raise InvalidInput(f"{name!r} is no name for a database: use letters, digits, _ and -.")
@@ -73,7 +92,9 @@ def into_new_database(
         if target.database.list_collection_names():
             raise AlreadyExists(f"There is a database {name} already. Choose another name with --into.")
         try:
-            work.fill(shop, place, made, identities, target=target, stages=stages)
+            work.fill(shop, place, made, identities, target=target, stages=stages, replay=forward)
+            settled = settle(target.database, to=to or made.created, now=shop.clinic.server_now())
+            then = _counted(target.database)
         except BaseException:
             shop.say("Dropping what was restored so far …")
             target.database.client.drop_database(name)
@@ -84,16 +105,15 @@ def into_new_database(
     return Restored(
         name=name,
         manifest=made,
-        counts=counts(shop.clinic, made),
+        settled=settled,
+        counts=differences(then, _counted(shop.clinic.database)),
         violations=len(violations),
         milliseconds=stages.milliseconds,
     )
 
 
-def counts(clinic: Clinic, made: Manifest) -> dict[str, tuple[int, int]]:
-    """Documents per collection in the backup and in the clinic now, where the two differ."""
-    now = {name: clinic.database[name].estimated_document_count() for name in _collections(clinic)}
-    then = {name: int(told["count"]) for name, told in made.collections.items()}
+def differences(then: Mapping[str, int], now: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """Documents per collection then and now, where the two differ."""
     both = {name: (then.get(name, 0), now.get(name, 0)) for name in sorted({*then, *now})}
     return {name: pair for name, pair in both.items() if pair[0] != pair[1]}
 
@@ -124,8 +144,21 @@ def drill(shop: Workshop, place: Objects, entry: Entry, identities: Sequence[str
     return work.verify(shop, place, entry, identities, step=Step.DRILLED)
 
 
-def _collections(clinic: Clinic) -> list[str]:
-    return [each["name"] for each in clinic.database.list_collections() if each.get("type") != "view"]
+def _replaying(
+    shop: Workshop, place: Objects, made: Manifest, identities: Sequence[str], moment: datetime
+) -> Callable[[Database[Document]], int]:
+    """What takes the restored backup to the moment. Raises NotFound before anything is done where nothing can."""
+    base = moments.base_of(made)
+    if base is None:
+        raise NotFound(f"Backup {made.id} can only be restored as it is: leave --to away, or choose another one.")
+    shelf = replay.Shelf([moments.beside(shop, place)], shop.public_key, identities)
+    replay.names_until(shelf, base, moment)
+    return lambda database: replay.to_moment(database, shelf, base, moment)
+
+
+def _counted(database: Database[Document]) -> dict[str, int]:
+    names = [each["name"] for each in database.list_collections() if each.get("type") != "view"]
+    return {name: database[name].estimated_document_count() for name in names}
 
 
 def _shown(url: str) -> str:

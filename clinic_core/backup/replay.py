@@ -7,6 +7,7 @@ parts than the first event, and so two documents may hold the same unique value 
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,7 +30,10 @@ T = TypeVar("T")
 AT_ONCE: Final = 10_000
 _IDS_AT_ONCE: Final = 50
 _DOCUMENTS_AT_ONCE: Final = 1_000
+KEPT_LATER: Final = frozenset({"opt_outs"})  # nobody is asked twice to be left alone
 _AHEAD: Final = 8  # segments that are fetched while others are applied
+
+log = logging.getLogger("backup")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +49,13 @@ class Base:
 
 
 class Shelf:
-    """The segments of all places, by name."""
+    """The segments of all places, by name, and what opens them."""
 
-    def __init__(self, places: Sequence[Objects], prefix: str = "") -> None:
+    def __init__(self, places: Sequence[Objects], public_signing_key: str, identities: Sequence[str]) -> None:
+        self._public_signing_key, self._identities = public_signing_key, identities
         self._found: dict[Name, Objects] = {}
         for place in places:
-            for stored in place.list(prefix):
+            for stored in place.list():
                 name = parse(stored.key)
                 if name is not None:
                     self._found.setdefault(name, place)
@@ -59,8 +64,18 @@ class Shelf:
         """How they go on from there."""
         return way(self._found, start)
 
-    def files(self, names: Sequence[Name]) -> Iterator[tuple[Name, bytes]]:
-        """The files of the names, in that order; a few are fetched ahead."""
+    def events(self, names: Sequence[Name]) -> Iterator[Event]:
+        """The events of the segments, one after the other. Raises Damaged, which names the segment."""
+        done: datetime | None = None
+        for name, file in self._files(names):
+            try:
+                yield from opened(name, file, self._public_signing_key, self._identities)
+            except Damaged as error:
+                raise Damaged(f"{error} {_reach(done)}") from error
+            done = name.covers_to
+
+    def _files(self, names: Sequence[Name]) -> Iterator[tuple[Name, bytes]]:
+        """The files in that order; a few are fetched ahead."""
         with ThreadPoolExecutor(_AHEAD) as pool:
             coming: list[Future[bytes]] = []
             for at, name in enumerate(names):
@@ -96,18 +111,17 @@ def _reach(covers_to: datetime | None) -> str:
     return f"It can be replayed up to {covers_to.isoformat()}: use --to with that moment or an earlier one."
 
 
-def events(shelf: Shelf, names: Sequence[Name], public_signing_key: str, identities: Sequence[str]) -> Iterator[Event]:
-    """The events of the segments, one after the other. Raises Damaged, which names the segment."""
-    done: datetime | None = None
-    for name, file in shelf.files(names):
-        try:
-            yield from opened(name, file, public_signing_key, identities)
-        except Damaged as error:
-            reach = (
-                f" The journal can be replayed up to {done.isoformat()} (--to that moment or before)." if done else ""
-            )
-            raise Damaged(f"{error}{reach}") from error
-        done = name.covers_to
+def to_moment(database: Database[Document], shelf: Shelf, base: Base, moment: datetime) -> int:
+    """Bring a restored backup to its state of the moment; how many events that took. Raises Damaged or NotFound.
+
+    Who asked later for no more messages is kept as well, as far as the journal can be read.
+    """
+    names = names_until(shelf, base, moment)
+    replay = Replay(database, shelf.events(names))
+    replay.advance(moment)
+    rest = shelf.way(base.position).names[len(names) :]
+    replay.keep_later(shelf.events(rest))
+    return replay.applied
 
 
 class Replay:
@@ -128,6 +142,17 @@ class Replay:
                 self._apply(waiting)
                 waiting = []
         self._apply(waiting)
+
+    def keep_later(self, later: Iterable[Event]) -> None:
+        """Apply what was held, and what comes later still, of the collections that are kept in any case."""
+        found: list[Event] = []
+        try:
+            for event in chain(self._held, later):
+                if event["operationType"] in WRITES and event["ns"]["coll"] in KEPT_LATER:
+                    found.append(event)
+        except Damaged as error:
+            log.warning("opt-outs after the moment are not all kept", extra={"fields": {"error": str(error)}})
+        self._apply(found)
 
     def _until(self, moment: datetime) -> Iterator[Event]:
         """Everything up to the last event that is not later than the moment; the rest is held."""

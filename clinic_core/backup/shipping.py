@@ -15,15 +15,15 @@ from typing import Final
 
 from clinic_core.backup import keys
 from clinic_core.backup.keys import Keys
+from clinic_core.backup.places import JOURNAL, places_of
 from clinic_core.backup.segments import Content, Position, parse, written
 from clinic_core.clinic import Clinic
 from clinic_core.domain.alerts import Severity
 from clinic_core.domain.changes import COLLECTION, ChainState, Gap
 from clinic_core.domain.ids import new_id
 from clinic_core.errors import NotFound, StorageFailed
-from clinic_core.gateways.objects import Bucket, Folder, Objects
+from clinic_core.gateways.objects import Objects
 from clinic_core.services import alerts
-from clinic_core.settings import Settings
 from clinic_core.store.changes import STATE, Change, HistoryLost
 
 LONGEST: Final = timedelta(seconds=10)
@@ -31,8 +31,7 @@ LARGEST_BYTES: Final = 8 << 20
 QUIET: Final = frozenset({COLLECTION, "alerts", "job_runs", "jobs", "sidecars"})  # the sidecar's own notes
 QUIET_FOR: Final = timedelta(seconds=60)  # alone they are shipped so often
 SLACK: Final = timedelta(seconds=1)
-KEEP: Final = timedelta(days=8)  # so that a moment of the past week can be restored
-FOLDER: Final = "journal"
+LOCKED_FOR: Final = timedelta(days=6)  # in a bucket with object lock: a day less than they are needed
 GAP_ALERT: Final = "journal:gap"
 BEHIND_ALERT: Final = "journal:behind"
 _CHAIN_DIGITS: Final = 12
@@ -55,25 +54,8 @@ def run(clinic: Clinic) -> str:
         signing = keys.load(clinic.settings)
     except NotFound:
         return ""
-    done = ship(clinic, places_of(clinic.settings), signing)
+    done = ship(clinic, places_of(clinic.settings, JOURNAL).all, signing)
     return f"gap: {done.gap.reason}" if done.gap else ""
-
-
-def places_of(settings: Settings) -> list[Objects]:
-    """Where segments go: beside the backups, in a folder of their own."""
-    places: list[Objects] = [Folder(settings.backup_folder / FOLDER)]
-    if settings.backup_bucket:
-        places.append(
-            Bucket(
-                settings.backup_bucket,
-                access_key=settings.backup_access_key,
-                secret_key=settings.backup_secret_key,
-                region=settings.backup_bucket_region,
-                url=settings.backup_bucket_url,
-                prefix=f"{settings.backup_bucket_prefix.strip('/')}/{FOLDER}",
-            )
-        )
-    return places
 
 
 def ship(clinic: Clinic, places: Sequence[Objects], signing: Keys) -> Shipped:
@@ -201,7 +183,7 @@ def _ship_one(
 ) -> ChainState | None:
     content = batch.content()
     position, name, file = written(signing, content, position_of(state))
-    complete = _put(clinic, places, str(name), file, keep_until=clinic.server_now() + KEEP)
+    complete = _put(clinic, places, str(name), file, keep_until=clinic.server_now() + LOCKED_FOR)
     newer = replace(
         state,
         sequence=position.sequence,
@@ -217,6 +199,12 @@ def _ship_one(
 def position_of(state: ChainState) -> Position:
     """Where the chain is now."""
     return Position(chain=state.chain, sequence=state.sequence, sha256=state.sha256)
+
+
+def has_base(clinic: Clinic, chain: str) -> None:
+    """Note that there is a good backup in the chain: from now on it serves."""
+    clinic.changes.has_base(chain)
+    alerts.clear(clinic, GAP_ALERT)
 
 
 def prune(places: Sequence[Objects], needed: Iterable[Position], *, before: datetime) -> int:
@@ -269,7 +257,7 @@ def _catch_up(clinic: Clinic, places: Sequence[Objects], state: ChainState) -> C
         for place, own in zip(places, there, strict=True):
             for key in sorted(known.keys() - own):
                 with known[key].open(key) as content:
-                    place.put_bytes(key, content.read(), keep_until=clinic.server_now() + KEEP)
+                    place.put_bytes(key, content.read(), keep_until=clinic.server_now() + LOCKED_FOR)
     except (StorageFailed, NotFound) as error:
         log.warning("a place still lacks segments of the change journal", extra={"fields": {"error": str(error)}})
         return state

@@ -15,7 +15,9 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from clinic_core.backup import catalogue, dump, keys, restore, sealed
+from pymongo.database import Database
+
+from clinic_core.backup import catalogue, dump, keys, moments, restore, sealed
 from clinic_core.backup import manifest as manifests
 from clinic_core.backup.catalogue import Entry
 from clinic_core.backup.keys import Keys
@@ -29,7 +31,7 @@ from clinic_core.errors import Damaged, NotFound
 from clinic_core.gateways.objects import Objects
 from clinic_core.services import check
 from clinic_core.settings import Settings
-from clinic_core.store.mongo import reaching
+from clinic_core.store.mongo import Document, reaching
 
 LOCKED_FOR: Final = timedelta(days=7)  # in a bucket with object lock
 FORGOTTEN_AFTER: Final = timedelta(days=7)  # what is not good, once something newer is
@@ -163,9 +165,19 @@ def verify(
 
 
 def fill(
-    shop: Workshop, place: Objects, made: Manifest, identities: Sequence[str], *, target: Scratch, stages: Stages
+    shop: Workshop,
+    place: Objects,
+    made: Manifest,
+    identities: Sequence[str],
+    *,
+    target: Scratch,
+    stages: Stages,
+    replay: Callable[[Database[Document]], object] | None = None,
 ) -> None:
-    """Restore a backup into an empty database and compare it with its manifest. Raises Damaged."""
+    """Restore a backup into an empty database and compare it with its manifest. Raises Damaged.
+
+    `replay` then takes it to a moment, before there are indexes.
+    """
     with stages.stage("restore", "Decrypting and restoring …"), place.open(manifests.archive_key(made.id)) as file:
         source = sealed.Hashed(file)
         with sealed.unsealed(source, identities) as plain:
@@ -179,6 +191,9 @@ def fill(
         faults = restore.differences(made.collections, restore.tallies(target.database))
         if manifests.described(tuple(reader.namespaces)) != made.indexes:
             faults.append("other index definitions")
+    if replay is not None and not faults:
+        with stages.stage("replay", "Replaying what changed since …"):
+            replay(target.database)
     with stages.stage("indexes", "Building indexes …"):
         restore.indexes(target.database, reader.namespaces)
         faults += restore.index_differences(reader.namespaces, target.database)
@@ -244,6 +259,7 @@ def clinic_on(clinic: Clinic, url: str) -> Clinic:
 def _create(shop: Workshop, mode: str) -> Made:
     clinic, folder = shop.clinic, shop.places.folder
     now, identity = clinic.now(), keys.one_time_identity()
+    before = moments.position(clinic)
     backup_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}{secrets.token_hex(2)}"
     stages = Stages(shop.say)
     recipients = [shop.own_keys.recipient, keys.public_of(identity)]
@@ -254,7 +270,7 @@ def _create(shop: Workshop, mode: str) -> Made:
         dump.dumping(clinic.database, mode, shop.progress) as reading,
     ):
         seal = sealed.seal(reading.pieces, out, recipients)
-    made = _manifest(shop, backup_id, now, reading, seal)
+    made = replace(_manifest(shop, backup_id, now, reading, seal), journal=moments.noted(before, clinic.server_now()))
     shop.say("Signing the manifest …")
     folder.put_bytes(manifests.manifest_key(backup_id), manifests.signed(made, shop.own_keys))
     shop.note(
@@ -306,6 +322,7 @@ def _recorded(
     )
     if shop.keys is not None and not shop.trusted:
         place.put_bytes(manifests.verified_key(made.id), manifests.signed(record, shop.keys))
+        moments.proven(shop.clinic, made)
     note = f"{violations} faults in the data: run check" if violations else ""
     shop.note(step, made.id, size=made.size, documents=made.documents, milliseconds=stages.milliseconds, note=note)
     return record

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--all", action="store_true", help="read every backup in every place")
     restore = acts.add_parser("restore", help="restore a backup into a new database, and compare")
     restore.add_argument("--into", default="", metavar="NAME", help="the new database (default: made of the backup's)")
+    restore.add_argument("--to", default="", metavar="MOMENT", help="as it was then, such as 2026-11-22T14:03:05+05:30")
     restore.add_argument("--switch", action="store_true", help="make it the clinic's database when all is well")
     switch = acts.add_parser("switch", help="make another database the clinic's, or take that back")
     switch.add_argument("name", metavar="NAME", help="the database")
@@ -124,15 +125,16 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _restore(args: argparse.Namespace) -> int:
-    from clinic_core.backup import recovery  # noqa: PLC0415
+    from clinic_core.backup import moments, recovery  # noqa: PLC0415
 
     identity = _identity(args)
     if identity is None:
         raise InvalidInput("Backups open only with the owner's key: give the recovery kit with --identity FILE.")
     with _workshop(args, identity) as shop:
         place = shop.places.named(args.place)
-        entry = recovery.chosen(place, shop.public_key, args.backup, unproven=True)
-        done = recovery.into_new_database(shop, place, entry, identity.private, args.into)
+        to = moments.moment_of(args.to) if args.to else None
+        entry = recovery.chosen(place, shop.public_key, args.backup, before=to, unproven=True)
+        done = recovery.into_new_database(shop, place, entry, identity.private, name=args.into, to=to)
         _tell_restored(done)
         if args.switch:
             print(recovery.switch(shop.clinic, done.name))
@@ -200,11 +202,13 @@ def _identity(args: argparse.Namespace) -> Identity | None:
 
 def _tell_restored(done: Restored) -> None:
     print(f"{done.manifest.id} is in the new database {done.name}, compared and equal.{_faults(done.violations)}")
-    print(f"It was made at {done.manifest.created_at}. What differs from the clinic as it is now:")
+    print(f"It shows the clinic at {done.settled.restored_to.isoformat()}. What differs from the clinic as it is now:")
     for name, (then, now) in done.counts.items():
-        print(f"  {name}: {then} in the backup, {now} now")
+        print(f"  {name}: {then} then, {now} now")
     if not done.counts:
         print("  nothing: every collection has as many documents")
+    if done.settled.held:
+        print(f"{done.settled.held} messages that may have been sent since are on hold: look at the Messages screen.")
 
 
 def _told(entry: Entry) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from clinic_core.backup import keys, replay, shipping
 from clinic_core.backup.keys import Identity, Keys
 from clinic_core.clinic import Clinic
 from clinic_core.domain.changes import COLLECTION, ChainState
-from clinic_core.gateways.objects import Folder, Objects
+from clinic_core.gateways.objects import Bucket, Folder
 from clinic_core.settings import Settings
 from clinic_core.store.mongo import Document
 
@@ -23,7 +23,7 @@ class Rig:
     clinic: Clinic
     signing: Keys
     identity: Identity
-    places: Sequence[Objects]
+    places: Sequence[Folder | Bucket]
 
     def ship(self) -> shipping.Shipped:
         """One run of the job."""
@@ -49,16 +49,23 @@ class Rig:
         for name, found in documents.items():
             if found:
                 database[name].insert_many(found)
-        shelf = replay.Shelf(self.places)
-        names = replay.names_until(shelf, base, until)
-        events = replay.events(shelf, names, self.identity.public_signing_key, self.identity.private)
-        return replay.Replay(database, events)
+        shelf = self.shelf()
+        return replay.Replay(database, shelf.events(replay.names_until(shelf, base, until)))
+
+    def shelf(self) -> replay.Shelf:
+        """What was shipped, with the keys of the kit."""
+        return replay.Shelf(self.places, self.identity.public_signing_key, self.identity.private)
 
 
 def rig(clinic: Clinic, folder: Path) -> Rig:
-    """Keys are made in the folder, segments go to ``journal`` in it."""
+    """The folder is as a data folder: it holds the keys, the backups and the segments."""
     kit: list[str] = []
     signing = keys.ensure(Settings(data_dir=folder), kit.append)
     file = folder / "kit"
     file.write_text(kit[0])
-    return Rig(clinic=clinic, signing=signing, identity=keys.read_identity(file), places=[Folder(folder / "journal")])
+    return Rig(
+        clinic=clinic,
+        signing=signing,
+        identity=keys.read_identity(file),
+        places=[Folder(folder / "backups" / "journal")],
+    )

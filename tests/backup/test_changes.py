@@ -16,7 +16,7 @@ import pytest
 from clinic_core import embedded
 from clinic_core.backup import segments, shipping
 from clinic_core.backup.deltas import applied
-from clinic_core.backup.replay import Shelf, events, names_until
+from clinic_core.backup.replay import names_until, to_moment
 from clinic_core.backup.segments import Content, Name, Position
 from clinic_core.backup.settle import settle
 from clinic_core.clinic import Clinic
@@ -27,6 +27,7 @@ from clinic_core.gateways.objects import Folder
 from clinic_core.settings import Settings
 from clinic_core.store.mongo import Document
 from tests.backup.journal import Rig, rig
+from tests.backup.storage import Storage
 from tests.backup.writer import IDS, Writer
 
 AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -156,7 +157,7 @@ class TestFiles:
         place.put_bytes(str(first), two)
         place.put_bytes(str(second), one)
         with pytest.raises(Damaged, match=r"Segment 1 .* is not where it belongs: its content is that of segment 2"):
-            list(events(Shelf([place]), [first, second], shipper.identity.public_signing_key, shipper.identity.private))
+            list(shipper.shelf().events([first, second]))
 
 
 class TestShipping:
@@ -186,7 +187,7 @@ class TestShipping:
         done = shipper.ship()
         assert done.segments > 3
         assert done.events == 12
-        assert len(Shelf(shipper.places).way(replace(START, chain=shipper.state.chain)).names) == done.segments
+        assert len(shipper.shelf().way(replace(START, chain=shipper.state.chain)).names) == done.segments
 
     def test_killed_between_the_segment_and_its_note(self, shipper: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
         """The note first would leave a hole; the segment is written again and the first one is passed over."""
@@ -206,6 +207,25 @@ class TestShipping:
         replayed = shipper.replaying(base, documents, base.complete_at)
         replayed.advance(datetime.max.replace(tzinfo=UTC))
         assert sorted(found["_id"] for found in replayed.database["x"].find()) == [1, 2]
+
+    def test_opt_outs_are_kept_whatever_the_moment(
+        self, shipper: Rig, monkeypatch: pytest.MonkeyPatch, s3: Storage
+    ) -> None:
+        """Somebody who wrote STOP after it would be written to again. From a bucket, as on a bare machine."""
+        monkeypatch.setattr(shipping, "SLACK", timedelta(0))
+        shipper = replace(shipper, places=[s3.bucket("opt-outs")])
+        shipper.ship()
+        base, _ = shipper.dump()
+        for number in range(2):
+            for name in ("x", "opt_outs"):
+                shipper.clinic.database[name].insert_one({"_id": number})
+            shipper.ship()
+        shelf = shipper.shelf()
+        moment = shelf.way(base.position).names[0].covers_to
+        target = shipper.clinic.client[f"{shipper.clinic.database.name}_to"]
+        assert to_moment(target, shelf, base, moment) == 3
+        assert [found["_id"] for found in target["x"].find()] == [0]
+        assert sorted(found["_id"] for found in target["opt_outs"].find()) == [0, 1]
 
     def test_two_sidecars_do_not_undo_each_other(self, shipper: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
         """One whose lease ran out while it wrote comes late: its segment is left aside, nothing goes back."""
@@ -280,7 +300,7 @@ class TestShipping:
         """Before the backup's end, and later than the last segment; the moments that can be are named."""
         shipper.ship()
         base, _ = shipper.dump()
-        shelf = Shelf(shipper.places)
+        shelf = shipper.shelf()
         with pytest.raises(NotFound, match=r"This backup ended at 20.*cannot be taken back to before that"):
             names_until(shelf, base, base.complete_at - timedelta(seconds=1))
         with pytest.raises(NotFound, match=r"does not go so far. Nothing can be replayed"):
@@ -301,11 +321,11 @@ def test_a_restored_clinic_holds_its_messages(clinic: Clinic, clock: Any) -> Non
         {"_id": "mail", "status": "in-progress", "channel": "email", "due_at": now, "open": "in-progress"},
         {"_id": "sent", "status": "completed", "channel": "sms", "due_at": now},
     ]
-    clinic.database["communications"].insert_many(copy.deepcopy(rows))
+    clinic.database["communications"].insert_many([{**row, "reference": row["_id"]} for row in rows])
     clinic.database["sessions"].insert_one({"_id": "x"})
     clinic.changes.begin(_state(now), instead_of=None)
     assert settle(clinic.database, to=now, now=now).held == 2
-    found = {row["_id"]: row for row in clinic.database["communications"].find()}
+    found = {row["_id"]: row for row in clinic.database["communications"].find({}, {"reference": 0})}
     held = {"status": "on-hold", "open": "on-hold", "reason": "restored", "version": 1, "due_at": now}
     assert found["due"] == {"_id": "due", "channel": "sms", **held}
     assert found["mail"] == {"_id": "mail", "channel": "email", **held}

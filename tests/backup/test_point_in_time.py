@@ -9,10 +9,13 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from pymongo.database import Database
 
-from clinic_core.backup import replay, shipping
+from clinic_core import cli
+from clinic_core.backup import replay, shipping, work
 from clinic_core.clinic import Clinic, open_clinic
 from clinic_core.embedded import Server
 from clinic_core.folder import DataFolder
@@ -25,6 +28,7 @@ from tests.faults.rig import Crew
 SEED = int(os.environ.get("POINT_IN_TIME_SEED", "7"))
 SECONDS = float(os.environ.get("POINT_IN_TIME_SECONDS", "6"))
 MOMENTS = 20
+KOLKATA = ZoneInfo("Asia/Kolkata")
 SHIPPERS = 2
 LEAST_WRITES = 40
 
@@ -43,31 +47,51 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def busy(own_server: Server) -> Iterator[Clinic]:
+def busy(own_server: Server, tmp_path: Path) -> Iterator[Clinic]:
     """The clinic on that server, with the server's clock."""
-    clinic = open_clinic(Settings(database_url=own_server.url))
+    clinic = open_clinic(Settings(database_url=own_server.url, data_dir=tmp_path))
     yield clinic
     clinic.close()
 
 
-def test_every_moment_comes_back(own_server: Server, busy: Clinic, tmp_path: Path) -> None:
+def test_every_moment_comes_back(
+    own_server: Server,
+    busy: Clinic,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Two sidecars ship at once and are killed, the database is killed, and the backup is torn: nothing may show it.
 
     A change that is lost, doubled, out of order or a moment late is a document that is not as it was acknowledged.
     """
     shipper = rig(busy, tmp_path)
     shipper.ship()
+    work.create(work.workshop(busy))
     writers = [Writer(own_server.url, f"markers_{number}", seed=SEED + number) for number in range(2)]
-    crew = Crew("tests.backup.shipper", own_server.url, tmp_path, str(tmp_path), str(tmp_path / "journal"))
+    crew = Crew("tests.backup.shipper", own_server.url, tmp_path, str(tmp_path), str(shipper.places[0].path))
     base, documents = _a_bad_day(own_server, crew, writers, shipper)
     until = shipper.state.covers_to
     restored = shipper.replaying(base, documents, until)
-    for moment in _moments(base.complete_at, until):
+    moments = _moments(base.complete_at, until)
+    for moment in moments:
         restored.advance(moment)
-        for writer in writers:
-            found = {document["_id"]: document for document in restored.database[writer.collection.name].find()}
-            for key, allowed in writer.may_be(moment).items():
-                assert found.get(key) in allowed, f"seed {SEED}: {writer.collection.name} {key} at {moment}"
+        _require_acknowledged(restored.database, writers, moment)
+    monkeypatch.setenv("DATABASE_URL", own_server.url)
+    for number, moment in enumerate(moments[:: MOMENTS // 2]):
+        name, local = f"clinic_then_{number}", moment.astimezone(KOLKATA).isoformat()
+        wanted = ["--to", local, "--into", name, "--identity", str(tmp_path / "kit"), "--data-dir", str(tmp_path)]
+        args = cli.build_parser().parse_args(["backup", "restore", *wanted])
+        assert args.run(args) == 0
+        assert f"It shows the clinic at {moment.isoformat()}" in capsys.readouterr().out
+        _require_acknowledged(busy.client[name], writers, moment)
+
+
+def _require_acknowledged(database: Database[Document], writers: list[Writer], moment: datetime) -> None:
+    for writer in writers:
+        found = {document["_id"]: document for document in database[writer.collection.name].find()}
+        for key, allowed in writer.may_be(moment).items():
+            assert found.get(key) in allowed, f"seed {SEED}: {writer.collection.name} {key} at {moment}"
 
 
 def _a_bad_day(
