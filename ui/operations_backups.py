@@ -12,7 +12,7 @@ from clinic_core.domain.access import Actor
 from clinic_core.domain.backups import BackupEvent, KnownBackup, State, Step
 from clinic_core.services import backups
 from clinic_core.services.backups import Overview
-from ui import text, widgets
+from ui import operations_journal, text, widgets
 from ui.planning_parts import tiles
 from ui.text import plain
 
@@ -46,6 +46,7 @@ def show(clinic: Clinic, actor: Actor) -> None:
         )
         return
     _newest(clinic, found)
+    operations_journal.show(clinic, actor)
     st.markdown(
         text.table(
             ("Made", "State", "Size", "Documents", "Verified", "Read whole", "Recovery"),

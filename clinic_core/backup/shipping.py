@@ -32,6 +32,7 @@ QUIET: Final = frozenset({COLLECTION, "alerts", "job_runs", "jobs", "sidecars"})
 QUIET_FOR: Final = timedelta(seconds=60)  # alone they are shipped so often
 SLACK: Final = timedelta(seconds=1)
 LOCKED_FOR: Final = timedelta(days=6)  # in a bucket with object lock: a day less than they are needed
+BACKUP_JOB: Final = "back up"
 GAP_ALERT: Final = "journal:gap"
 BEHIND_ALERT: Final = "journal:behind"
 _CHAIN_DIGITS: Final = 12
@@ -55,7 +56,20 @@ def run(clinic: Clinic) -> str:
     except NotFound:
         return ""
     done = ship(clinic, places_of(clinic.settings, JOURNAL).all, signing)
+    want_base(clinic)
     return f"gap: {done.gap.reason}" if done.gap else ""
+
+
+def want_base(clinic: Clinic) -> None:
+    """Have a backup made now where none was begun since the chain was: without one it serves for nothing."""
+    state = clinic.changes.state()
+    if state is None or not state.needs_base:
+        return
+    now = clinic.server_now()
+    job = clinic.jobs.get(BACKUP_JOB)
+    tried = job is not None and job.started_at is not None and job.started_at >= state.started_at
+    if job is not None and job.is_free(now) and not (tried or job.run_now_at):
+        clinic.jobs.ask(BACKUP_JOB, at=now)
 
 
 def ship(clinic: Clinic, places: Sequence[Objects], signing: Keys) -> Shipped:

@@ -10,7 +10,7 @@ from clinic_core.domain.changes import Reach
 
 def reach(clinic: Clinic, actor: Actor) -> Reach:
     """Up to when every change is kept beside the backups. Raises Forbidden."""
-    access.require(actor, "job.read")
+    access.require(actor, "backup.read")
     state, restored = clinic.changes.state(), clinic.changes.last_restored()
     if state is None:
         return Reach(restored=restored)

@@ -23,13 +23,16 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain.changes import ChainState, Gap, Restored
 from clinic_core.embedded import Server
 from clinic_core.errors import Damaged, NotFound, StorageFailed
+from clinic_core.folder import DataFolder
 from clinic_core.gateways.objects import Folder
+from clinic_core.jobs import JOBS
 from clinic_core.settings import Settings
 from clinic_core.store.mongo import Document
 from tests.backup.journal import Rig, rig
 from tests.backup.storage import Storage
 from tests.backup.writer import IDS, Writer
 
+HOUR = timedelta(hours=1)
 AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
 
@@ -170,6 +173,28 @@ class TestShipping:
         shipper.clinic.database["x"].insert_one({"_id": 1})
         assert shipper.ship() == shipping.Shipped(segments=1, events=1)
         assert (shipper.state.sequence, len(shipper.places[0].list())) == (1, 1)
+
+    def test_a_chain_wants_a_backup(self, shipper: Rig, clock: Any) -> None:
+        """Without one nothing could be replayed until the next night; one that fails is its own job's to repeat."""
+        assert shipping.BACKUP_JOB in {job.name for job in JOBS}
+        clinic, jobs = shipper.clinic, shipper.clinic.jobs
+
+        def is_asked() -> bool:
+            shipping.want_base(clinic)
+            job = jobs.get(shipping.BACKUP_JOB)
+            return job is not None and job.run_now_at is not None
+
+        jobs.add([shipping.BACKUP_JOB])
+        clinic.changes.begin(_state(clock()), instead_of=None)
+        began_before = jobs.claim(jobs.all()[0], holder="a", now=clock() - HOUR, until=clock() + HOUR)
+        assert began_before is not None
+        assert not is_asked()
+        jobs.release(began_before)
+        assert is_asked()
+        asked = jobs.claim(jobs.all()[0], holder="a", now=clock(), until=clock() + HOUR)
+        assert asked is not None
+        jobs.release(asked)
+        assert not is_asked()
 
     def test_a_quiet_clinic_ships_once_a_minute(self, shipper: Rig, clock: Any) -> None:
         """Else a sleeping clinic would write 17,000 files a day about its own sidecar."""
@@ -383,9 +408,11 @@ def test_a_bulk_load_breaks_the_chain(shipper: Rig, tmp_path: Path, monkeypatch:
             return shipper.clinic.settings.database_url
 
     monkeypatch.setattr(embedded, "Server", Started)
-    monkeypatch.setattr(embedded, "DEFAULT_DATABASE", shipper.clinic.database.name)
+    folder = DataFolder(tmp_path / "another")
+    folder.prepare()
+    folder.name_database(shipper.clinic.database.name)
     shipper.ship()
-    with embedded.open_database(Settings(data_dir=tmp_path / "another")):
+    with embedded.open_database(Settings(data_dir=folder.path)):
         assert not shipper.state.broken
-    with embedded.open_database(Settings(data_dir=tmp_path / "another"), bulk_load=True):
+    with embedded.open_database(Settings(data_dir=folder.path), bulk_load=True):
         assert shipper.state.broken == "much was loaded at once, without a log"

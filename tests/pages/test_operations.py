@@ -11,11 +11,14 @@ from streamlit.testing.v1 import AppTest
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.alerts import Severity
+from clinic_core.domain.backups import BackupEvent, Step
+from clinic_core.domain.changes import ChainState, Gap, Restored
 from clinic_core.domain.jobs import Job, daily, every
 from clinic_core.domain.upkeep import SizeSample
 from clinic_core.errors import InvalidInput
 from clinic_core.services import alerts, jobs, upkeep
 from clinic_core.sidecar import Sidecar
+from clinic_core.store.changes import STATE
 from tests import make
 from tests.conftest import World
 from tests.pages import screen
@@ -161,3 +164,36 @@ def test_the_manager_sees_the_plan_without_the_form(world: World, manager: Actor
     page = section(screen.open_page("operations", world.clinic, manager), "Maintenance")
     assert "No maintenance is planned" in screen.said(page)
     assert not page.button
+
+
+def test_how_far_every_change_is_kept(world: World, manager: Actor, clock: make.Clock) -> None:
+    """Who needs a moment back must know which ones there are, and that messages of a restored clinic are held."""
+    clinic, now = world.clinic, clock()
+    event = BackupEvent(id="e", at=now, step=Step.CREATED, backup_id="b", size=1, documents=1)
+    clinic.backups.add(event)
+    gap = Gap(since=now - timedelta(hours=2), until=now - timedelta(hours=1), reason="much was loaded at once")
+    chain = ChainState(
+        id=STATE,
+        chain="c",
+        database=clinic.database.name,
+        started_at=gap.until,
+        sequence=1,
+        token="",
+        covers_to=now,
+        shipped_at=now,
+        gaps=(gap,),
+        behind=1,
+    )
+    clinic.changes.restored(Restored(restored_at=now, restored_to=gap.since, held=3))
+    clinic.changes.begin(chain, instead_of=None)
+
+    page = section(screen.open_page("operations", clinic, manager), "Backups")
+    told = screen.said(page) + str([each.value for each in [*page.warning, *page.info]])
+    assert "as it was on 02 Mar 2026 06:00:00. 3 messages were put on hold" in told
+    assert "Every change is kept up to 02 Mar 2026 08:00:00. It serves from the next good backup on" in told
+    assert "The folder or the bucket refuses" in told
+    assert "02 Mar 2026 06:00:00 | 02 Mar 2026 07:00:00 | much was loaded at once" in told
+
+    clock.set("08:04")
+    page = section(screen.open_page("operations", clinic, manager), "Backups")
+    assert "Nothing was added since" in str([each.value for each in page.warning])
