@@ -13,7 +13,7 @@ from clinic_core.domain.upkeep import LEAST_SAMPLES, Growth, Review, SizeSample
 from clinic_core.services import upkeep
 from clinic_core.services.upkeep import DatabaseSize
 from ui import text, widgets
-from ui.charts import CONFIG
+from ui.charts import CAMERA, CONFIG
 from ui.planning_parts import tiles
 from ui.text import plain
 
@@ -62,7 +62,7 @@ def _growth(growth: Growth | None) -> tuple[str, str]:
     if growth is None:
         return "not known yet", f"needs {LEAST_SAMPLES} nights"
     sign = "+" if growth.bytes_per_day > 0 else "−"
-    return f"{sign}{amount(abs(growth.bytes_per_day))}", "a day, over the last 90"
+    return f"{sign}{amount(abs(growth.bytes_per_day))}", "a day, over the last 90 days"
 
 
 def _full(last: SizeSample, growth: Growth | None) -> str:
@@ -98,6 +98,8 @@ def _chart(samples: tuple[SizeSample, ...]) -> go.Figure:
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
+        "modebar": CAMERA,
+        "dragmode": False,
         "xaxis": {**axis, "type": "date"},
         "yaxis": {**axis, "ticksuffix": " MB", "rangemode": "tozero"},
     }

@@ -42,7 +42,7 @@ def _list(clinic: Clinic, args: argparse.Namespace) -> int:
 
     found = jobs.overview(clinic, SYSTEM)
     for state in found.jobs:
-        print(f"{state.id:<22}  {state.schedule:<34}  {_next(clinic, state):<17}  {_last(clinic, state)}")
+        print(f"{state.id:<22}  {state.schedule:<42}  {_next(clinic, state):<17}  {_last(clinic, state)}")
     if not found.jobs:
         print("No sidecar has run yet: `python -m clinic_core up` starts one, or `python scheduler.py`.")
     return 0
@@ -60,7 +60,7 @@ def _run(clinic: Clinic, args: argparse.Namespace) -> int:
     if not outcome.ok:
         print(f'"{job.name}" failed: {outcome.result or "a bug"} (reference {outcome.reference} in the log).')
         return FAILED
-    print(f'"{job.name}" went well: {outcome.result or "nothing was to be done"}.')
+    print(f'"{job.name}" went well: {outcome.result.rstrip(".") or "nothing was to be done"}.')
     return 0
 
 

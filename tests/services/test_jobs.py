@@ -29,6 +29,7 @@ from clinic_core.errors import Forbidden, InvalidInput, NotFound
 from clinic_core.jobs import JOBS
 from clinic_core.services import alerts, job_engine, jobs
 from clinic_core.sidecar import Sidecar
+from clinic_core.store.server_clock import ServerClock
 from tests import make
 
 MINUTE = every(minutes=1)
@@ -204,6 +205,18 @@ def test_sidecars_whose_clocks_are_ninety_seconds_apart(clinic: Clinic, start: C
     slow.close()
 
 
+def test_the_servers_clock_is_asked_and_this_machines_is_not(clinic: Clinic) -> None:
+    """Between two questions the time that passed is added, whatever the wall clock is set to meanwhile."""
+    passed = 0.0
+    shown = ServerClock(clinic.database, lambda: 1_000.0 + passed)
+    first = shown()
+    passed = 3.0
+    assert shown() - first == timedelta(seconds=3)
+    passed = 500.0
+    assert shown() - first < timedelta(seconds=60), "it was asked anew: no such time has passed there"
+    assert first.tzinfo is not None
+
+
 def test_a_failing_job_backs_off_and_the_others_go_on(
     clinic: Clinic, clock: make.Clock, start: Callable[..., Sidecar]
 ) -> None:
@@ -283,6 +296,29 @@ def test_a_run_that_never_ends_is_given_up(clinic: Clinic, clock: make.Clock, st
     clock.pass_(seconds=LEASE.total_seconds())
     assert [due.name for due, _ in job_engine.due(clinic, [job])] == ["hangs"]
     release.set()
+
+
+def test_a_sidecar_with_a_run_that_never_ends_finishes_the_others_and_ends(clinic: Clinic, clock: make.Clock) -> None:
+    """A thread cannot be ended, so the process is; whoever watches it starts it again. It must not wait for the run."""
+    release, slow, done = threading.Event(), threading.Event(), list[str]()
+    table = [
+        Job("hangs", every(hours=1), lambda _: release.wait(60), lane="a", longest_minutes=10),
+        Job("slow", every(hours=1), lambda _: (slow.wait(60), done.append("slow")), lane="b"),
+    ]
+    sidecar = Sidecar(clinic, table)
+    ended: list[bool] = []
+    running = threading.Thread(target=lambda: ended.append(scheduler.run_until(threading.Event(), sidecar)))
+    running.start()
+    wait_until(lambda: all(lane.running is not None for lane in sidecar.lanes))
+    clock.pass_(minutes=11)
+    sidecar.renew()
+    assert sidecar.stopping.wait(60)
+    slow.set()
+    running.join(60)
+    release.set()
+
+    assert (ended, done) == ([False], ["slow"])
+    assert state(clinic, "slow").finished_at is not None
 
 
 def test_stopping_finishes_the_job_at_hand_and_begins_no_other(clinic: Clinic, start: Callable[..., Sidecar]) -> None:
