@@ -23,9 +23,9 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import deliveries
 from clinic_core.domain.deliveries import MESSAGE_PARAM, Report
 from clinic_core.domain.messages import Channel
+from clinic_core.domain.replies import Written
 from clinic_core.errors import Conflict, Unavailable
 from clinic_core.services import delivery, replies
-from clinic_core.services.replies import Written
 from clinic_core.settings import Settings
 from web import requests
 from web.database import in_thread

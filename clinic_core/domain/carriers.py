@@ -11,7 +11,9 @@ from typing import Final, Protocol
 from clinic_core.domain.messages import Channel, Delivery, MessageKind
 
 OPTED_OUT: Final = "21610"
-_NO_SUCH_NUMBER: Final = frozenset({"21211", "21214", "21217", "21614", "63003", "550"})
+NO_SUCH_NUMBER: Final = frozenset(
+    {"21211", "21214", "21217", "21614", "30005", "30006", "63003", "550"}
+)  # unknown, or a landline
 
 
 class Fault(StrEnum):
@@ -37,7 +39,7 @@ class CarrierError(Exception):
     @property
     def is_bad_recipient(self) -> bool:
         """Whether there is no such number or address."""
-        return self.code in _NO_SUCH_NUMBER
+        return self.code in NO_SUCH_NUMBER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from clinic_core.domain import clock
+from clinic_core.domain.carriers import NO_SUCH_NUMBER, OPTED_OUT
 from clinic_core.domain.messages import Communication, Delivery, MessageStatus, Reason
 
 # Of two reports the one further on holds: a failure is final unless the message was delivered after all.
@@ -24,8 +25,6 @@ _PLACE: Final[Mapping[Delivery | None, int]] = {
 FAILURES: Final = frozenset({Delivery.UNDELIVERED, Delivery.FAILED})
 STATUS_PATH: Final = "/twilio/status"
 MESSAGE_PARAM: Final = "m"  # of the callback's address: our own id of the message
-OPTED_OUT: Final = "21610"  # the carrier's code: this number asked for no more messages
-_NO_SUCH_NUMBER: Final = frozenset({"30005", "30006", "21211", "21614", "63003"})  # unknown, or a landline
 _REPORTED: Final[Mapping[str, Delivery]] = {
     "accepted": Delivery.QUEUED,
     "scheduled": Delivery.QUEUED,
@@ -65,7 +64,7 @@ def reason_of(error_code: str) -> Reason | None:
     """Why a delivery failed, where the carrier's code says it."""
     if error_code == OPTED_OUT:
         return Reason.OPTED_OUT
-    if error_code in _NO_SUCH_NUMBER:
+    if error_code in NO_SUCH_NUMBER:
         return Reason.BAD_RECIPIENT
     return Reason.REFUSED if error_code else None
 

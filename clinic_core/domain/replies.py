@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
+
+from clinic_core.domain.messages import Channel
 
 LONGEST: Final = 160  # characters; who writes more, writes to a person
 REFERENCE_LENGTH: Final = 6
@@ -24,6 +27,19 @@ class Intent(StrEnum):
     START = "start"
     HELP = "help"
     PERSON = ""  # somebody has to read it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What somebody wrote, as the carrier hands it over."""
+
+    id: str  # the carrier's
+    sender: str  # E.164
+    channel: Channel
+    text: str
+    payload: str = ""  # see `InboundMessage`
+    replied_to: str = ""
+    at: datetime | None = None  # when the carrier got it; None: just now
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any, Final
 
+from clinic_core.domain import deliveries
 from clinic_core.domain.carriers import CarrierError, Fault, Outgoing, Taken
 from clinic_core.domain.messages import Channel, Delivery
 from clinic_core.settings import Settings
 
 API: Final = "https://api.twilio.com"
 TIMEOUT: Final = 10.0  # seconds, to connect and again to answer; the client's own is for ever
-STATUS_PATH: Final = "/twilio/status"
 _PAGE: Final = 50
 _SLACK: Final = timedelta(minutes=5)  # between the carrier's clock and the database's
 _BUSY: Final = 429
@@ -46,7 +46,7 @@ class TwilioCarrier:
         else:
             given["body"] = message.text
         if self._settings.public_url:
-            given["status_callback"] = f"{self._settings.public_url}{STATUS_PATH}?m={message.id}"
+            given["status_callback"] = self._settings.public_url + deliveries.callback_path(message.id)
         made = self._client().messages.create(**given)
         return _taken(made)
 

@@ -76,7 +76,7 @@ def _patient(clinic: Clinic, message: InboundMessage, told: Told) -> Patient | N
 
 
 def _row(clinic: Clinic, message: InboundMessage, told: Told, patient: Patient, key: str) -> Communication:
-    view, now = clinic.directory(), clinic.now()
+    view, now = clinic.directory(), clinic.server_now()
     reference = _free_reference(clinic, key)
     template = view.template(MessageKind.REPLY, message.channel, patient.language)
     matter = Matter(

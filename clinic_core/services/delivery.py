@@ -7,10 +7,11 @@ from typing import Final
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import deliveries
-from clinic_core.domain.deliveries import OPTED_OUT, Report
-from clinic_core.domain.ids import derived_id
-from clinic_core.domain.messages import Communication, OptOut
+from clinic_core.domain.carriers import OPTED_OUT
+from clinic_core.domain.deliveries import Report
+from clinic_core.domain.messages import Communication
 from clinic_core.errors import Conflict
+from clinic_core.services import send_results
 
 _TRIES: Final = 20
 log = logging.getLogger(__name__)
@@ -31,8 +32,8 @@ def report(clinic: Clinic, told: Report) -> Communication | None:
             log.warning("the carrier has a message twice", extra={"fields": {"message": message.id}})
             return message
         if told.error_code == OPTED_OUT:
-            _stop(clinic, message)
-        after = deliveries.told(message, told, clinic.now(), clinic.zone)
+            send_results.note_opt_out(clinic, message)
+        after = deliveries.told(message, told, clinic.server_now(), clinic.zone)
         if after == message:
             return message
         try:
@@ -45,16 +46,3 @@ def report(clinic: Clinic, told: Report) -> Communication | None:
 def _message(clinic: Clinic, told: Report) -> Communication | None:
     found = clinic.communications.find(told.message_id) if told.message_id else None
     return found or clinic.communications.by_provider_id(told.provider_id)
-
-
-def _stop(clinic: Clinic, message: Communication) -> None:
-    """The carrier refused a message because its number opted out: that held when the message was sent, not later."""
-    clinic.opt_outs.record(
-        OptOut(
-            id=derived_id("opt-out", f"carrier:{message.id}"),
-            recipient=message.recipient,
-            stopped=True,
-            at=message.sent_at or message.claimed_at or clinic.now(),
-            source="carrier",
-        )
-    )

@@ -109,11 +109,12 @@ def _write(clinic: Clinic, actor: Actor, recipient: str, *, stopped: bool) -> No
     lines = clinic.opt_outs.history(recipient)
     if stopped == (bool(lines) and lines[-1].stopped):
         return
+    after = [last.at + timedelta(milliseconds=1) for last in lines[-1:]]  # it is the last line, whatever the clocks say
     line = OptOut(
         id=derived_id("opt-out", f"desk:{recipient}:{len(lines)}"),  # two clicks at once write one line
         recipient=recipient,
         stopped=stopped,
-        at=max([clinic.now(), *(last.at + timedelta(milliseconds=1) for last in lines[-1:])]),  # it is the last line
+        at=max([clinic.server_now(), *after]),
         source="desk",
         by=actor.username,
     )

@@ -20,8 +20,8 @@ from clinic_core.domain.answering import Candidate, Question
 from clinic_core.domain.appointments import Appointment, CancelReason
 from clinic_core.domain.ids import derived_id
 from clinic_core.domain.message_words import Answer
-from clinic_core.domain.messages import Channel, Communication, InboundMessage, MessageKind, OptOut
-from clinic_core.domain.replies import Intent
+from clinic_core.domain.messages import Communication, InboundMessage, MessageKind, OptOut
+from clinic_core.domain.replies import Intent, Written
 from clinic_core.errors import Conflict, IllegalTransition
 from clinic_core.services import answers, appointments
 
@@ -29,21 +29,10 @@ STOPPED: Final = "stopped"
 UNREADABLE: Final = "for-a-person"
 _TRIES: Final = 10
 _LOOK_BACK: Final = timedelta(days=180)  # a reply to an older message is for a person
+_SKEW: Final = timedelta(seconds=30)  # between the carrier's clock and ours
 _PATIENCE: Final = timedelta(minutes=1)  # by then whoever received it has finished it, or died
 _NOTE: Final = "By reply"
 _ON_THE_BOARD: Final = frozenset({Answer.CANCEL_ASKED, Answer.NO_VISIT, Answer.RECEIVED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What the carrier hands over."""
-
-    id: str
-    sender: str
-    channel: Channel
-    text: str
-    payload: str = ""
-    replied_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +55,7 @@ def receive(clinic: Clinic, written: Written) -> InboundMessage:
         text=written.text,
         payload=written.payload,
         replied_to=written.replied_to,
-        received_at=clinic.now(),
+        received_at=written.at or clinic.server_now(),
         intent=understood.intent.value,
     )
     return finish(clinic, clinic.inbound.add(made))
@@ -74,7 +63,7 @@ def receive(clinic: Clinic, written: Written) -> InboundMessage:
 
 def complete(clinic: Clinic) -> int:
     """Finish the replies whose worker died before it did; how many. For the sidecar."""
-    cut_off = [one for one in clinic.inbound.unfinished() if clinic.now() - one.received_at >= _PATIENCE]
+    cut_off = [one for one in clinic.inbound.unfinished() if clinic.server_now() - one.received_at >= _PATIENCE]
     for message in cut_off:
         finish(clinic, message)
     return len(cut_off)
@@ -141,7 +130,9 @@ def _about(clinic: Clinic, message: InboundMessage) -> InboundMessage:
 
 
 def _sent_to(clinic: Clinic, message: InboundMessage) -> list[Communication]:
-    return clinic.communications.latest_to(message.sender, since=message.received_at - _LOOK_BACK)
+    """What the number had got when it wrote: a reply that is finished late answers nothing that was sent since."""
+    found = clinic.communications.latest_to(message.sender, since=message.received_at - _LOOK_BACK)
+    return [one for one in found if one.sent_at and one.sent_at <= message.received_at + _SKEW]
 
 
 # --- stop and start --------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def note_opt_out(clinic: Clinic, claimed: Communication) -> None:
         id=derived_id("opt-out", f"carrier:{claimed.id}"),
         recipient=claimed.recipient,
         stopped=True,
-        at=claimed.claimed_at or clinic.server_now(),
+        at=claimed.sent_at or claimed.claimed_at or clinic.server_now(),
         source="carrier",
     )
     clinic.opt_outs.record(line)

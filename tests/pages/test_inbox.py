@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from clinic_core.domain.access import Actor
 from clinic_core.domain.messages import Channel, InboundMessage
+from clinic_core.domain.replies import Written
 from clinic_core.services import replies
 from tests import make
 from tests.conftest import World
@@ -34,7 +35,7 @@ def board(world: World, actor: Actor) -> AppTest:
 def wrote(world: World, text: str, **changes: Any) -> InboundMessage:
     """A reply that waits."""
     given = {"id": f"SM{len(text):032x}", "sender": ASHA, "channel": Channel.SMS, "text": text}
-    return replies.receive(world.clinic, replies.Written(**{**given, **changes}))
+    return replies.receive(world.clinic, Written(**{**given, **changes}))
 
 
 def test_an_empty_board_says_what_comes_here(world: World, reception: Actor) -> None:

@@ -22,9 +22,9 @@ from clinic_core.domain.messages import (
     MessagePolicy,
     MessageStatus,
 )
+from clinic_core.domain.replies import Written
 from clinic_core.errors import Conflict, Unavailable
 from clinic_core.services import appointments, check, replies
-from clinic_core.services.replies import Written
 from tests import make
 from tests.conftest import World
 
@@ -224,9 +224,22 @@ def test_a_yes_to_an_offer_is_for_a_person(world: World) -> None:
     told(world, visit)
     offer = make.reminder(replace(visit, id="offer"), kind=MessageKind.WAITLIST_OFFER)
     world.clinic.communications.add_many([replace(offer, sent_at=make.NOW + timedelta(minutes=1))])
+    world.clinic.now.pass_(minutes=2)  # type: ignore[attr-defined]
     reply = wrote(world, "C")
     assert (reply.outcome, reply.open) == ("for-a-person", True)
     assert now(world, visit).confirmed_at is None
+
+
+def test_a_reply_that_comes_late_answers_what_was_known_when_it_was_written(world: World, reception: Actor) -> None:
+    """The carrier held it back, or we were away: the visit was moved since and that was told, so nothing is agreed."""
+    visit = booked(world)
+    told(world, visit)
+    moved = appointments.move(world.clinic, reception, visit, start=make.at("11:00", FRIDAY))
+    told(world, moved, kind=MessageKind.CHANGED, sent_at=make.NOW + timedelta(minutes=5))
+    world.clinic.now.pass_(minutes=30)  # type: ignore[attr-defined]
+    assert wrote(world, "C", at=make.NOW + timedelta(minutes=2)).outcome == "moved"
+    assert now(world, moved).confirmed_at is None
+    assert wrote(world, "C").outcome == "confirmed"
 
 
 # --- for a person ----------------------------------------------------------------------------------------------------
