@@ -34,40 +34,46 @@ class EmailCarrier:
     def send(self, message: Outgoing) -> Taken:
         """Hand it over. Raises CarrierError."""
         letter = letter_of(message, sender=self._settings.smtp_from or self._settings.smtp_user)
-        server = self._connected()
-        try:
-            refused = server.send_message(letter, to_addrs=[message.recipient])
-        except smtplib.SMTPRecipientsRefused as error:
-            raise _refused(error.recipients[message.recipient][0]) from None
-        except smtplib.SMTPResponseException as error:
-            raise _refused(error.smtp_code) from None
-        except (OSError, smtplib.SMTPException) as error:
-            raise CarrierError(Fault.UNKNOWN, type(error).__name__) from None
-        finally:
-            server.close()  # a farewell could fail after it was taken
-        if refused:
-            raise _refused(refused[message.recipient][0])
+        hand_over(self._settings, letter, message.recipient)
         return Taken(provider_id=str(letter["Message-ID"]))
 
     def find(self, message: Outgoing, *, since: datetime) -> Taken | None:
         """Nothing: a mail server does not tell."""
         return None
 
-    def _connected(self) -> smtplib.SMTP:
-        """A session that is signed in. Whatever fails here, no message was sent."""
-        host, port, context = self._settings.smtp_host, self._settings.smtp_port, ssl.create_default_context()
-        try:
-            if self._settings.smtp_security == "tls":
-                server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=_PATIENCE, context=context)
-            else:
-                server = smtplib.SMTP(host, port, timeout=_PATIENCE)
-                if self._settings.smtp_security == "starttls":
-                    server.starttls(context=context)
-            if self._settings.smtp_user:
-                server.login(self._settings.smtp_user, self._settings.smtp_pass)
-        except (OSError, smtplib.SMTPException) as error:
-            raise CarrierError(Fault.TEMPORARY, type(error).__name__) from None
-        return server
+
+def hand_over(settings: Settings, letter: EmailMessage, recipient: str) -> None:
+    """Give an e-mail to the mail server of the settings. Raises CarrierError."""
+    server = _connected(settings)
+    try:
+        refused = server.send_message(letter, to_addrs=[recipient])
+    except smtplib.SMTPRecipientsRefused as error:
+        raise _refused(error.recipients[recipient][0]) from None
+    except smtplib.SMTPResponseException as error:
+        raise _refused(error.smtp_code) from None
+    except (OSError, smtplib.SMTPException) as error:
+        raise CarrierError(Fault.UNKNOWN, type(error).__name__) from None
+    finally:
+        server.close()  # a farewell could fail after it was taken
+    if refused:
+        raise _refused(refused[recipient][0])
+
+
+def _connected(settings: Settings) -> smtplib.SMTP:
+    """A session that is signed in. Whatever fails here, no message was sent."""
+    host, port, context = settings.smtp_host, settings.smtp_port, ssl.create_default_context()
+    try:
+        if settings.smtp_security == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=_PATIENCE, context=context)
+        else:
+            server = smtplib.SMTP(host, port, timeout=_PATIENCE)
+            if settings.smtp_security == "starttls":
+                server.starttls(context=context)
+        if settings.smtp_user:
+            server.login(settings.smtp_user, settings.smtp_pass)
+    except (OSError, smtplib.SMTPException) as error:
+        raise CarrierError(Fault.TEMPORARY, type(error).__name__) from None
+    return server
 
 
 def letter_of(message: Outgoing, *, sender: str) -> EmailMessage:
