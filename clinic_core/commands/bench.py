@@ -13,11 +13,11 @@ from clinic_core.errors import InvalidInput
 from clinic_core.folder import DataFolder
 
 NAME = "bench"
-HELP = "measure the pages of a running clinic, or the reports of many years, and print JSON"
+HELP = "measure pages, reports of many years, or reminders under faults, and print JSON"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``bench pages`` and ``bench reports`` with their options."""
+    """Declare ``bench pages``, ``bench reports`` and ``bench reminders`` with their options."""
     kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     pages = kinds.add_parser("pages", help="drive real websocket sessions through the main screens")
     pages.add_argument("--url", help="where the app answers (that of the running clinic)")
@@ -34,11 +34,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument("--seed", type=int, default=1, help="of what is selected (%(default)s)")
     many.add_argument("--json", action="store_true", help="print JSON (which it always does)")
     many.add_argument("--data-dir", type=Path, help="a data folder of its own, in which nothing runs")
+    sent = kinds.add_parser(
+        "reminders", help="send reminders while sidecars, database and carrier fail, and count them"
+    )
+    sent.add_argument("--minutes", type=float, default=3.0, help="for how long things are killed (%(default)s)")
+    sent.add_argument("--messages", type=int, default=2_000, help="reminders that come due meanwhile (%(default)s)")
+    sent.add_argument("--seed", type=int, default=1, help="of faults and kills (%(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print; 1 when any run showed an error."""
+    """Measure and print; 1 when any run showed an error, or a reminder was lost, late or came twice."""
+    if args.what == "reminders":
+        return _reminders(args)
     return _reports(args) if args.what == "reports" else _pages(args)
+
+
+def _reminders(args: argparse.Namespace) -> int:
+    from clinic_core import campaign  # noqa: PLC0415 - the carrier's library is slow to import
+
+    result = campaign.run_alone(minutes=args.minutes, messages=args.messages, seed=args.seed)
+    _print(result.shown())
+    return 0 if result.is_clean else 1
 
 
 def _reports(args: argparse.Namespace) -> int:

@@ -22,7 +22,6 @@ from clinic_core.domain.people import ContactBy, Patient
 from clinic_core.domain.quiet import patient_zone
 
 MOST_ATTEMPTS: Final = 8
-_FIRST_DELAY: Final = timedelta(seconds=15)
 _LONGEST_DELAY: Final = timedelta(minutes=30)
 _MOST_DOUBLINGS: Final = 7
 
@@ -82,9 +81,9 @@ def recipient_of(one: Communication, patient: Patient) -> str:
     return patient.email if one.channel is Channel.EMAIL else patient.phone
 
 
-def delay_after(attempts: int) -> timedelta:
+def delay_after(attempts: int, first: timedelta) -> timedelta:
     """How long to wait after so many tries, twice as long each time."""
-    return min(_FIRST_DELAY * (1 << min(max(attempts - 1, 0), _MOST_DOUBLINGS)), _LONGEST_DELAY)
+    return min(first * (1 << min(max(attempts - 1, 0), _MOST_DOUBLINGS)), _LONGEST_DELAY)
 
 
 def status_of_stop(one: Communication, reason: Reason) -> tuple[MessageStatus, Reason]:

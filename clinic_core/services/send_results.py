@@ -25,6 +25,7 @@ class Pace:
 
     claim_holds: timedelta = timedelta(seconds=10)  # a sender who was held up longer does not call any more
     patience: timedelta = timedelta(seconds=60)  # with a message of which nobody knows, before the carrier is asked
+    first_delay: timedelta = timedelta(seconds=15)  # before a second try, and twice as long before each one after it
     record: timedelta = timedelta(seconds=20)  # for writing down what the carrier said
 
 
@@ -38,11 +39,13 @@ def fail(clinic: Clinic, row: Communication, reason: Reason, code: str = "") -> 
         clinic.communications.change(row, dead)
 
 
-def put_off(clinic: Clinic, claimed: Communication, error: CarrierError | None = None) -> None:
+def put_off(clinic: Clinic, claimed: Communication, error: CarrierError | None = None, *, pace: Pace = PACE) -> None:
     """Let a message that the carrier surely does not have wait for another try; given up after so many."""
     asked = error.retry_after if error and error.retry_after else timedelta(0)
     code = error.code if error else claimed.error_code
-    later = clinic.server_now() + (max(asked, dispatching.delay_after(claimed.attempts)) if error else asked)
+    later = clinic.server_now() + (
+        max(asked, dispatching.delay_after(claimed.attempts, pace.first_delay)) if error else asked
+    )
     if claimed.attempts >= MOST_ATTEMPTS or later >= claimed.expires_at:
         fail(clinic, claimed, Reason.NO_ANSWER, code)
         return

@@ -245,7 +245,7 @@ def _send(clinic: Clinic, one: _Ready, pace: Pace) -> bool:
     try:
         taken = one.carrier.send(one.outgoing)
     except CarrierError as error:
-        _note_failure(clinic, one, claimed, error)
+        _note_failure(clinic, one, claimed, error, pace)
         return False
     send_results.complete(clinic, claimed, taken, pace=pace)
     return True
@@ -277,7 +277,7 @@ def _still_true(clinic: Clinic, one: _Ready) -> bool:
     return not clinic.opt_outs.stopped(one.outgoing.recipient)
 
 
-def _note_failure(clinic: Clinic, one: _Ready, claimed: Communication, error: CarrierError) -> None:
+def _note_failure(clinic: Clinic, one: _Ready, claimed: Communication, error: CarrierError, pace: Pace) -> None:
     """What a call that failed makes of the message. Where nobody knows, it stays as it is, for `reconcile`."""
     fields = {"fault": error.fault.value, "code": error.code, "channel": claimed.channel.value}
     log.warning("a message was not acknowledged", extra={"fields": fields | {"reference": claimed.reference}})
@@ -287,7 +287,7 @@ def _note_failure(clinic: Clinic, one: _Ready, claimed: Communication, error: Ca
         if error.is_opt_out:
             send_results.note_opt_out(clinic, claimed)
     elif error.fault is Fault.TEMPORARY:
-        send_results.put_off(clinic, claimed, error)
+        send_results.put_off(clinic, claimed, error, pace=pace)
 
 
 # --- afterwards ------------------------------------------------------------------------------------------------------
