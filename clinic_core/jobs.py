@@ -65,6 +65,13 @@ def finish_replies(clinic: Clinic) -> object:
     return replies.complete(clinic)
 
 
+def fetch_replies(clinic: Clinic) -> object:
+    """Do what patients wrote while the app could not be reached."""
+    from clinic_core.services import replies  # noqa: PLC0415
+
+    return replies.fetch(clinic)
+
+
 def train_no_show(clinic: Clinic) -> object:
     """Learn anew from past visits which patients are likely to miss one."""
     from clinic_core.services import planning  # noqa: PLC0415
@@ -179,6 +186,7 @@ JOBS: Final[tuple[Job, ...]] = (
     Job("send messages", every(seconds=2), send_messages, "Sends what is due to patients", lane=SENDING),
     Job("plan messages", every(seconds=30), plan_messages, "Makes and stops messages as visits change", lane=MESSAGES),
     Job("finish replies", every(minutes=1), finish_replies, "Finishes replies that were cut off", lane=MESSAGES),
+    Job("fetch replies", every(minutes=15), fetch_replies, "Asks the carrier for replies missed", lane=MESSAGES),
     Job("release past holds", every(hours=1), release_holds, "Forgets which times past visits had taken"),
     Job("train no-show model", every(hours=24), train_no_show, "Learns which visits are likely missed", lane=FIGURES),
     Job("prune sessions", every(hours=1), prune_sessions, "Forgets sessions and failed sign-ins that are over"),

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from enum import StrEnum
@@ -58,6 +58,7 @@ class Sms:
     body: str
     at: datetime
     callback: str = ""
+    inbound: bool = False  # somebody wrote it to the clinic
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -115,6 +116,14 @@ class TwilioServer:
         form |= {"ErrorCode": error_code} if error_code else {}
         headers = {"X-Twilio-Signature": signature(sms.callback, form)}
         return requests.post(sms.callback, data=form, headers=headers, timeout=10).status_code
+
+    def write(self, sender: str, body: str, *, at: datetime | None = None) -> Sms:
+        """Somebody writes to the clinic's number, while its webhook cannot be reached."""
+        to = FROM if not sender.startswith("whatsapp:") else f"whatsapp:{FROM}"
+        written = replace(_taken({"To": to, "From": sender, "Body": body}), inbound=True)
+        with self._lock:
+            self.messages.append(written if at is None else replace(written, at=at))
+        return self.messages[-1]
 
     def post(self, form: dict[str, str]) -> tuple[int, dict[str, Any], Fault | None]:
         """Take a message, or not: status, answer and fault."""
@@ -274,7 +283,7 @@ def _shown(sms: Sms) -> dict[str, Any]:
         "status": "queued",
         "num_segments": "1",
         "num_media": "0",
-        "direction": "outbound-api",
+        "direction": "inbound" if sms.inbound else "outbound-api",
         "date_created": when,
         "date_updated": when,
         "price_unit": "USD",

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from clinic_core.domain.messages import Channel, Delivery, MessageKind
+from clinic_core.domain.replies import Written
 
 OPTED_OUT: Final = "21610"
 NO_SUCH_NUMBER: Final = frozenset(
@@ -94,3 +95,11 @@ class Carrier(Protocol):
 
     def find(self, message: Outgoing, *, since: datetime) -> Taken | None:
         """What it took of a message since; None when it has none, or cannot tell. Raises CarrierError."""
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """A carrier that keeps what was written to it."""
+
+    def received(self, *, since: datetime) -> list[Written]:
+        """What it got since, in the order in which it came. Raises CarrierError."""

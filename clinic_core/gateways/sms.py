@@ -12,11 +12,13 @@ from typing import Any, Final
 from clinic_core.domain import deliveries
 from clinic_core.domain.carriers import CarrierError, Fault, Outgoing, Taken
 from clinic_core.domain.messages import Channel, Delivery
+from clinic_core.domain.replies import Written
 from clinic_core.settings import Settings
 
 API: Final = "https://api.twilio.com"
 TIMEOUT: Final = 10.0  # seconds, to connect and again to answer; the client's own is for ever
 _PAGE: Final = 50
+_WHATSAPP: Final = "whatsapp:"
 _SLACK: Final = timedelta(minutes=5)  # between the carrier's clock and the database's
 _BUSY: Final = 429
 _SERVER_ERROR: Final = 500
@@ -58,6 +60,12 @@ class TwilioCarrier:
         recent = takewhile(lambda one: one.date_created is None or one.date_created >= since - _SLACK, listed)
         found = next((one for one in recent if word.search(one.body or "")), None)
         return None if found is None else _taken(found)
+
+    def received(self, *, since: datetime) -> list[Written]:
+        """What the number got since, in the order in which it came. Raises CarrierError."""
+        listed = self._client().messages.stream(to=self._number, page_size=_PAGE)
+        recent = takewhile(lambda one: one.date_created is None or one.date_created >= since, listed)
+        return [_written(self._channel, one) for one in recent if one.direction == "inbound"][::-1]
 
     def _client(self) -> Any:
         """The client of this thread, whose session is not for two at once."""
@@ -116,5 +124,15 @@ def _taken(message: Any) -> Taken:
     )
 
 
+def _written(channel: Channel, message: Any) -> Written:
+    return Written(
+        id=message.sid,
+        sender=str(message.from_).removeprefix(_WHATSAPP),
+        channel=channel,
+        text=message.body or "",
+        at=message.date_created,
+    )
+
+
 def _address(channel: Channel, number: str) -> str:
-    return f"whatsapp:{number}" if channel is Channel.WHATSAPP else number
+    return f"{_WHATSAPP}{number}" if channel is Channel.WHATSAPP else number

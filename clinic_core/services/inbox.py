@@ -111,7 +111,7 @@ def _write(clinic: Clinic, actor: Actor, recipient: str, *, stopped: bool) -> No
         return
     after = [last.at + timedelta(milliseconds=1) for last in lines[-1:]]  # it is the last line, whatever the clocks say
     line = OptOut(
-        id=derived_id("opt-out", f"desk:{recipient}:{len(lines)}"),  # two clicks at once write one line
+        id=derived_id("opt-out", f"desk:{recipient}:{len(lines)}:{stopped}"),  # two clicks at once write one line
         recipient=recipient,
         stopped=stopped,
         at=max([clinic.server_now(), *after]),

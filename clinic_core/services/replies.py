@@ -8,16 +8,18 @@ sidecar, goes on with it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import answering, policies, replies
+from clinic_core.domain import answering, clock, policies, replies
 from clinic_core.domain.access import BY_REPLY
 from clinic_core.domain.answering import Candidate, Question
 from clinic_core.domain.appointments import Appointment, CancelReason
+from clinic_core.domain.carriers import CarrierError, Listens
 from clinic_core.domain.ids import derived_id
 from clinic_core.domain.message_words import Answer
 from clinic_core.domain.messages import Communication, InboundMessage, MessageKind, OptOut
@@ -25,12 +27,15 @@ from clinic_core.domain.replies import Intent, Written
 from clinic_core.errors import Conflict, IllegalTransition
 from clinic_core.services import answers, appointments
 
+log = logging.getLogger("clinic_core.messages")
+
 STOPPED: Final = "stopped"
 UNREADABLE: Final = "for-a-person"
 _TRIES: Final = 10
 _LOOK_BACK: Final = timedelta(days=180)  # a reply to an older message is for a person
 _SKEW: Final = timedelta(seconds=30)  # between the carrier's clock and ours
 _PATIENCE: Final = timedelta(minutes=1)  # by then whoever received it has finished it, or died
+_FETCHED: Final = timedelta(days=1)
 _NOTE: Final = "By reply"
 _ON_THE_BOARD: Final = frozenset({Answer.CANCEL_ASKED, Answer.NO_VISIT, Answer.RECEIVED})
 
@@ -55,7 +60,7 @@ def receive(clinic: Clinic, written: Written) -> InboundMessage:
         text=written.text,
         payload=written.payload,
         replied_to=written.replied_to,
-        received_at=written.at or clinic.server_now(),
+        received_at=clock.utc(written.at or clinic.server_now()),
         intent=understood.intent.value,
     )
     return finish(clinic, clinic.inbound.add(made))
@@ -67,6 +72,27 @@ def complete(clinic: Clinic) -> int:
     for message in cut_off:
         finish(clinic, message)
     return len(cut_off)
+
+
+def fetch(clinic: Clinic) -> int:
+    """Do the replies of the last day that never reached us, as while we were away; how many. For the sidecar.
+
+    The carrier tries a webhook once or twice, but keeps what was written. A carrier that does not answer stops nothing.
+    """
+    missed = 0
+    for channel, carrier in clinic.carriers.items():
+        if not isinstance(carrier, Listens):
+            continue
+        try:
+            found = carrier.received(since=clinic.server_now() - _FETCHED)
+        except CarrierError as error:
+            log.warning("replies not fetched", extra={"fields": {"channel": channel.value, "code": error.code}})
+            continue
+        for written in found:
+            if clinic.inbound.find(written.id) is None:
+                receive(clinic, written)
+                missed += 1
+    return missed
 
 
 def finish(clinic: Clinic, message: InboundMessage) -> InboundMessage:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from clinic_core.bench.twilio_server import ACCOUNT, FROM, TOKEN, TwilioServer
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus, CancelReason
@@ -24,13 +25,16 @@ from clinic_core.domain.messages import (
 )
 from clinic_core.domain.replies import Written
 from clinic_core.errors import Conflict, Unavailable
+from clinic_core.gateways.sms import TwilioCarrier
 from clinic_core.services import appointments, check, replies
+from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import World
 
 S = AppointmentStatus
 ASHA, BEN = "+919876543210", "+919812345678"
 FRIDAY = make.MONDAY + timedelta(days=4)
+SETTINGS = Settings(twilio_account_sid=ACCOUNT, twilio_auth_token=TOKEN, twilio_phone_number=FROM)
 _sids = count(1)
 
 
@@ -475,3 +479,22 @@ def test_what_does_not_fit_together_is_found(world: World) -> None:
         "was never finished",
         "was told that a visit is confirmed, which it never was",
     ]
+
+
+def test_what_was_written_while_we_were_away_is_fetched(world: World) -> None:
+    """The carrier tries its webhook once: without asking, everything written in an outage would be lost."""
+    visit = booked(world)
+    told(world, visit, sent_at=make.NOW - timedelta(hours=3))
+    with TwilioServer() as server:
+        given = replace(SETTINGS, twilio_api_url=server.url)
+        clinic = replace(world.clinic, carriers={Channel.SMS: TwilioCarrier(given, Channel.SMS, FROM)})
+        server.write(ASHA, "too old to matter", at=make.NOW - timedelta(days=2))
+        server.write(ASHA, "STOP", at=make.NOW - timedelta(hours=2))
+        server.write(ASHA, "START", at=make.NOW - timedelta(hours=1, minutes=30))
+        yes = server.write(ASHA, "C", at=make.NOW - timedelta(hours=1))
+        assert replies.fetch(clinic) == 3
+        assert replies.fetch(clinic) == 0
+        assert not clinic.opt_outs.stopped(ASHA)
+        assert clinic.inbound.get(yes.sid).received_at == make.NOW - timedelta(hours=1)
+        assert now(world, visit).confirmed_at == make.NOW
+    assert replies.fetch(clinic) == 0  # the carrier is away

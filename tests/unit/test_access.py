@@ -148,6 +148,7 @@ NOBODY_ASKS = {
     "reports.shifted",
     "reports.titles",
     "replies.complete",
+    "replies.fetch",  # what the carrier keeps
     "replies.finish",
     "replies.receive",  # signed by the carrier
     "sending.reconcile",
