@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         act.add_argument("--from", dest="place", choices=("folder", "bucket"), default="folder", help="where to look")
     for act in (verify, restore, drill):
         act.add_argument("backup", nargs="?", default="", metavar="ID", help="which one (default: the newest good one)")
+    for act in (listing, verify, restore, drill):
         act.add_argument("--identity", type=Path, metavar="FILE", help="the recovery kit, or any age identity file")
     for act in (listing, verify, restore):
         act.add_argument("--trust", default="", metavar="KEY", help="public signing key (default: this installation's)")
@@ -88,7 +89,7 @@ def _list(args: argparse.Namespace) -> int:
 
     settings = settings_for(args)
     place = places_of(settings).named(args.place)
-    found = catalogue.entries(place, args.trust or work.public_key_of(settings))
+    found = catalogue.entries(place, _trusted(args, _identity(args)) or work.public_key_of(settings))
     if args.json:
         print(json.dumps([_told(each) for each in found], indent=2))
         return 0
@@ -189,9 +190,14 @@ def _workshop(args: argparse.Namespace, identity: Identity | None = None) -> Ite
     from clinic_core import progress  # noqa: PLC0415
     from clinic_core.backup import work  # noqa: PLC0415
 
-    trusted = getattr(args, "trust", "") or (identity.public_signing_key if identity else "")
+    trusted = _trusted(args, identity)
     with clinic_for(args, writes=False) as clinic, progress.bar("Documents", "documents") as move:
         yield work.workshop(clinic, trusted=trusted, say=_say, progress=move)
+
+
+def _trusted(args: argparse.Namespace, identity: Identity | None) -> str:
+    """The public signing key that was given, or that is in the recovery kit; "" where this installation's counts."""
+    return getattr(args, "trust", "") or (identity.public_signing_key if identity else "")
 
 
 def _identity(args: argparse.Namespace) -> Identity | None:
