@@ -11,7 +11,7 @@ import ssl
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import formatdate
 from typing import Final
 
 from clinic_core.domain.carriers import CalendarEntry, CarrierError, Fault, Outgoing, Taken
@@ -83,10 +83,10 @@ def letter_of(message: Outgoing, *, sender: str) -> EmailMessage:
     letter["To"] = message.recipient
     letter["Subject"] = message.subject
     letter["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2] or 'clinic.invalid'}>"
+    letter["Date"] = formatdate()
     letter["Auto-Submitted"] = "auto-generated"
     letter.set_content(message.text)
     if message.calendar is not None:
-        letter["Date"] = format_datetime(message.calendar.at)
         method = "CANCEL" if message.calendar.cancelled else "PUBLISH"
         letter.add_attachment(
             calendar_of(message.calendar),

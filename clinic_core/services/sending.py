@@ -25,7 +25,7 @@ from clinic_core.domain.carriers import Carrier, CarrierError, Fault, Outgoing
 from clinic_core.domain.dispatching import Scene, Verdict
 from clinic_core.domain.messages import Channel, Communication, MessageKind, MessageStatus, Reason
 from clinic_core.domain.people import Patient
-from clinic_core.errors import Conflict, InvalidInput
+from clinic_core.errors import Conflict
 from clinic_core.services import alerts, composing, messages, send_results
 from clinic_core.services.send_results import PACE, Pace
 
@@ -135,8 +135,9 @@ def _judged(clinic: Clinic, row: Communication, known: _Known) -> _Ready | None:
         return None
     try:
         outgoing, segments, cost = composing.outgoing(clinic, row, patient, visit, invoice)
-    except (InvalidInput, KeyError):
-        send_results.fail(clinic, row, Reason.NO_TEMPLATE)
+    except Exception as error:  # noqa: BLE001 - one message that cannot be written must not stop the others
+        log.error("a message could not be written", extra={"fields": _described(row, error)})  # noqa: TRY400
+        send_results.fail(clinic, row, Reason.NO_TEMPLATE, type(error).__name__)
         return None
     cost = cost if carrier is clinic.carriers.get(row.channel) else 0
     return _Ready(row=row, outgoing=outgoing, carrier=carrier, segments=segments, cost_micros=cost, visit=visit)
@@ -247,8 +248,16 @@ def _send(clinic: Clinic, one: _Ready, pace: Pace) -> bool:
     except CarrierError as error:
         _note_failure(clinic, one, claimed, error, pace)
         return False
+    except Exception as error:  # noqa: BLE001 - nobody knows, then; the others go on
+        log.error("a message could not be handed over", extra={"fields": _described(claimed, error)})  # noqa: TRY400
+        return False
     send_results.complete(clinic, claimed, taken, pace=pace)
     return True
+
+
+def _described(row: Communication, error: Exception) -> dict[str, str]:
+    """What may be logged: an error's text could name somebody."""
+    return {"reference": row.reference, "kind": row.kind.value, "error": type(error).__name__}
 
 
 def _claim(clinic: Clinic, one: _Ready) -> Communication | None:
