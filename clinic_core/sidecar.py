@@ -114,7 +114,7 @@ class Sidecar:
 
     def dispatch(self) -> None:
         """Hand what is due to the lanes that are idle."""
-        due = job_engine.due(self._clinic, self._table)
+        due = job_engine.due(self._clinic, self._table, idle=self.id)
         for lane in self.lanes:
             jobs = [one for one in due if one[0].lane == lane.name]
             if jobs and lane.is_idle:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
 from clinic_core.clinic import Clinic
@@ -11,6 +13,7 @@ from clinic_core.services import alerts
 from ui import widgets
 from ui.text import plain
 
+_COMMAND = re.compile(r"(`[^`]+`)")
 _TOLD = {"email": "by e-mail", "chat": "in the chat"}
 
 
@@ -32,8 +35,22 @@ def show(clinic: Clinic, actor: Actor) -> None:
 def _text(clinic: Clinic, alert: Alert) -> str:
     since = f"Since {widgets.moment(clinic, alert.first_seen_at)}"
     times = f", {alert.count:,} times, last {widgets.moment(clinic, alert.last_seen_at)}" if alert.count > 1 else ""
-    lines = [f"**{plain(alert.summary)}**", plain(alert.advice), f":small[{plain(since + times + _told(alert))}]"]
+    lines = [
+        f"**{plain(alert.summary)}**",
+        _with_commands(alert.advice),
+        f":small[{plain(since + times + _told(alert))}]",
+    ]
     return "  \n".join(line for line in lines if line)
+
+
+def _with_commands(advice: str) -> str:
+    """Plain text, but for what stands in backticks: a command to type."""
+    return "".join(part if _COMMAND.fullmatch(part) else _spaced(part) for part in _COMMAND.split(advice))
+
+
+def _spaced(part: str) -> str:
+    """Plain text that keeps its distance from what stands before and after it."""
+    return f"{' ' * part[:1].isspace()}{plain(part)}{' ' * part[-1:].isspace()}"
 
 
 def _told(alert: Alert) -> str:

@@ -44,7 +44,10 @@ def show(clinic: Clinic, actor: Actor) -> None:
         rows(
             "Jobs",
             _COLUMNS,
-            [_row(clinic, state, found.now) for state in found.jobs],
+            [
+                _row(clinic, state, found.now)
+                for state in sorted(found.jobs, key=lambda state: not _in_trouble(state, found.now))
+            ],
             key="operations.jobs",
             on_step=_choose,
         )
@@ -81,6 +84,10 @@ def _row(clinic: Clinic, state: JobState, now: datetime) -> Row:
         ),
         steps=(_OPEN,),
     )
+
+
+def _in_trouble(state: JobState, now: datetime) -> bool:
+    return mark(state, now).alert
 
 
 def mark(state: JobState, now: datetime) -> Mark:

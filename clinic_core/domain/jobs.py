@@ -23,6 +23,7 @@ _FIRST_RETRY: Final = timedelta(seconds=60)
 _RETRY_CAPS: Final = (timedelta(minutes=5), timedelta(hours=1))
 _MOST_DOUBLINGS: Final = 12
 _OFTEN: Final = timedelta(hours=1)  # what is done more often than this is noted only when something came of it
+_LONGEST_RESULT: Final = 300
 _FORGIVEN: Final = 3  # failures in a row before an alert, of what is done often
 
 
@@ -176,9 +177,13 @@ class JobState:
         """Whether nobody holds it."""
         return self.lease_until is None or self.lease_until <= now
 
-    def is_due(self, now: datetime) -> bool:
-        """Whether a sidecar should take it now; a run that was cut off is due whatever its schedule says."""
-        if not self.is_free(now):
+    def is_due(self, now: datetime, *, idle: str = "") -> bool:
+        """Whether a sidecar should take it now; a run that was cut off is due whatever its schedule says.
+
+        What `idle`, a sidecar that works on nothing of the kind, holds by this was claimed by a write whose answer got
+        lost: nobody works on it.
+        """
+        if not self.is_free(now) and self.holder != idle:
             return False
         late = self.lease_until is not None or (self.next_at is not None and self.next_at <= now)
         return self.run_now_at is not None or (late and not self.paused)
@@ -253,7 +258,7 @@ def finished(job: Job, claim: Claim, outcome: Outcome, *, now: datetime, zone: Z
         finished_at=now,
         milliseconds=round((now - claim.started_at).total_seconds() * 1000),
         ok=outcome.ok,
-        result=outcome.result,
+        result=outcome.result[:_LONGEST_RESULT],
         reference=outcome.reference,
         failures=failures,
         failing_since=None if outcome.ok else state.failing_since or claim.started_at,

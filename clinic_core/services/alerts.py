@@ -20,7 +20,7 @@ log = logging.getLogger("clinic_core.alerts")
 def raise_alert(clinic: Clinic, key: str, *, severity: Severity, summary: str, advice: str = "") -> None:
     """Say that something is wrong; again and again is fine, people are told once and then daily.
 
-    `summary` and `advice` leave the building: nothing of a patient in them.
+    `summary` and `advice` leave the building: nothing of a patient in them. Backticks in `advice` are commands.
     """
     now = clinic.server_now()
     alert = Alert(

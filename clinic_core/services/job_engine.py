@@ -35,10 +35,13 @@ def prepare(clinic: Clinic, table: Sequence[Job]) -> None:
     _states(clinic, table)
 
 
-def due(clinic: Clinic, table: Sequence[Job]) -> list[tuple[Job, JobState]]:
-    """The jobs of the table that nobody holds and whose time has come, the latest first. One read."""
+def due(clinic: Clinic, table: Sequence[Job], *, idle: str = "") -> list[tuple[Job, JobState]]:
+    """The jobs of the table that nobody works on and whose time has come, the latest first. One read.
+
+    What the sidecar `idle` holds nobody works on, if it takes from the answer only what its idle lanes run.
+    """
     now = clinic.server_now()
-    waiting = [(job, state) for job, state in _states(clinic, table) if state.is_due(now)]
+    waiting = [(job, state) for job, state in _states(clinic, table) if state.is_due(now, idle=idle)]
     return sorted(waiting, key=lambda pair: pair[1].next_at or now)
 
 

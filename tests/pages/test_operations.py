@@ -63,14 +63,20 @@ def test_it_helps_before_any_sidecar_ran(clinic: Clinic, admin: Actor) -> None:
 
 def test_it_shows_each_job_and_what_is_wrong(worked: Sidecar, world: World, manager: Actor) -> None:
     """The failure with its reason, since when, the alert with advice; the manager may look and not touch."""
-    alerts.raise_alert(world.clinic, "disk", severity=Severity.CRITICAL, summary="The disk is full.", advice="Tidy up.")
+    alerts.raise_alert(
+        world.clinic,
+        "disk",
+        severity=Severity.CRITICAL,
+        summary="The disk is full.",
+        advice="Run `df -h`, then *tidy* up.",
+    )
     page = screen.open_page("operations", world.clinic, manager, operations__job="backup")
     reference = next(run.reference for run in jobs.history(world.clinic, manager, "backup"))
 
     assert f"The folder is full: make room. · reference {reference}" in cells(page, "operations.jobs")
     assert {"Backup", "Failed", "Fold facts", "Well", "7"} <= set(cells(page, "operations.jobs"))
     said = screen.said(page)
-    assert "The disk is full.**  \nTidy up." in said
+    assert "The disk is full.**  \nRun `df -h`, then *tidy* up." in said
     assert 'The job "backup" fails' in said
     assert "Nobody is told of alerts outside this page" in said
     assert "Makes a backup; daily at 08:10 (Asia/Kolkata)." in said

@@ -149,6 +149,17 @@ def outcome(**parts: object) -> Outcome:
     return Outcome(**parts)  # type: ignore[arg-type]
 
 
+def test_a_claim_whose_answer_got_lost_is_not_waited_for(clinic: Clinic, start: Callable[..., Sidecar]) -> None:
+    """The database took it and the connection broke: nobody would work on it until the lease runs out."""
+    done: list[int] = []
+    job = Job("send", MINUTE, lambda _: done.append(1))
+    sidecar = start(job)
+    assert job_engine.claim(clinic, state(clinic, "send"), holder=sidecar.id) is not None
+    drain(sidecar)
+
+    assert (done, state(clinic, "send").fence) == ([1], 2)
+
+
 def test_what_was_finished_since_it_was_read_is_not_claimed_again(clinic: Clinic, clock: make.Clock) -> None:
     """A lease had run out, but its holder came back just in time: whoever saw it run out comes too late."""
     job = Job("fold", MINUTE, nothing)
