@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clinic_core.documents.labels import Labels
     from clinic_core.documents.sheet import Sheet
 
+_CONFIRMED: Final = "confirmed"
 _LEFT_OUT: Final = frozenset({AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR})
 
 
@@ -116,5 +117,5 @@ def _cells(organization: Organization, day: date, row: Row, said: Labels) -> lis
         "" if age is None else str(age),
         patient.allergies,
         visit.reason,
-        said.statuses[visit.status],
+        said.statuses[_CONFIRMED if visit.status is AppointmentStatus.BOOKED and visit.confirmed_at else visit.status],
     ]

@@ -163,7 +163,7 @@ class Labels:
     # codes
     methods: Mapping[str, str]  # of billing.PaymentMethod
     events: Mapping[str, str]  # of journal.Event, as a statement of account calls them
-    statuses: Mapping[str, str]  # of appointments.AppointmentStatus, those of the day list
+    statuses: Mapping[str, str]  # of appointments.AppointmentStatus, those of the day list, and confirmed
 
 
 def available() -> tuple[str, ...]:

@@ -51,14 +51,6 @@ def count(clinic: Clinic, actor: Actor) -> int:
     return clinic.inbound.count_open()
 
 
-def earlier(clinic: Clinic, actor: Actor, message: InboundMessage, *, most: int = 5) -> list[InboundMessage]:
-    """What the same number wrote before, latest first."""
-    access.require(actor, "message.read")
-    clinic.audit.record_read(actor, "message.read", message.id, patient_id=message.patient_id)
-    found = clinic.inbound.of_sender(message.sender, most=most + 1)
-    return [one for one in found if one.id != message.id and one.received_at <= message.received_at][:most]
-
-
 def done(clinic: Clinic, actor: Actor, message: InboundMessage) -> InboundMessage:
     """Take a reply off the board: somebody has seen to it. Raises Conflict when somebody else just did."""
     access.require(actor, "message.answer")

@@ -26,7 +26,7 @@ from clinic_core.domain.messages import (
 from clinic_core.domain.replies import Written
 from clinic_core.errors import Conflict, Unavailable
 from clinic_core.gateways.sms import TwilioCarrier
-from clinic_core.services import appointments, check, replies
+from clinic_core.services import appointments, check, replies, sending
 from clinic_core.settings import Settings
 from tests import make
 from tests.conftest import World
@@ -346,6 +346,30 @@ def test_the_same_reply_twice_at_once_does_it_once(world: World) -> None:
     assert check.run(world.clinic) == []
 
 
+def test_a_yes_and_a_no_at_once(world: World) -> None:
+    """Two people at one phone: the visit is cancelled in either order, and nobody is told what is not so."""
+    for n in range(4):
+        visit = booked(world, f"{10 + n}:00")
+        message = told(world, visit)
+        outcomes: dict[str, str] = {}
+        together = threading.Barrier(2)
+
+        def one(text: str, outcomes: dict[str, str] = outcomes, together: threading.Barrier = together) -> None:
+            together.wait()
+            outcomes[text] = wrote(world, text).outcome
+
+        texts = [f"{word} {message.reference}" for word in "CX"]
+        workers = [threading.Thread(target=one, args=(text,)) for text in texts]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert now(world, visit).status is S.CANCELLED
+        assert outcomes[texts[1]] == "cancelled"
+        assert outcomes[texts[0]] in {"confirmed", "already-cancelled"}
+    assert check.run(world.clinic) == []
+
+
 def test_a_yes_beside_a_desk_that_moves_the_visit(world: World, reception: Actor) -> None:
     """Whoever is first: never is a time confirmed that the patient was not told."""
     for n in range(6):
@@ -498,3 +522,46 @@ def test_what_was_written_while_we_were_away_is_fetched(world: World) -> None:
         assert clinic.inbound.get(yes.sid).received_at == make.NOW - timedelta(hours=1)
         assert now(world, visit).confirmed_at == make.NOW
     assert replies.fetch(clinic) == 0  # the carrier is away
+
+
+def test_a_whole_conversation(world: World, reception: Actor) -> None:
+    """Booked, told, confirmed, stopped, moved in silence, started again, cancelled: each word goes out once or not."""
+    with TwilioServer() as server:
+        given = replace(SETTINGS, twilio_api_url=server.url, messages_to=("everybody",))
+        clinic = replace(world.clinic, settings=given, carriers={Channel.SMS: TwilioCarrier(given, Channel.SMS, FROM)})
+        world = replace(world, clinic=clinic)
+
+        def said(*bodies: str) -> None:
+            """What the phone gets now begins so."""
+            clinic.now.pass_(minutes=2)  # type: ignore[attr-defined]
+            known = len(server.messages)
+            sending.send_due(clinic)
+            found = [sms.body.removeprefix("Sunrise Clinic: ") for sms in server.messages[known:]]
+            assert [any(body.startswith(start) for start in bodies) for body in found] == [True] * len(bodies)
+
+        visit = appointments.draft(
+            clinic,
+            appointment_id="visit",
+            patient_id=world.asha.id,
+            practitioner_id=make.DR_A,
+            service_id=make.CONSULTATION,
+            start=make.at("10:00", FRIDAY),
+        )
+        visit = appointments.book(clinic, reception, visit)
+        said("your visit is booked for Fri, 6 Mar at 10:00 am.")
+        assert wrote(world, "C").outcome == "confirmed"
+        said("thank you, we expect you")
+
+        wrote(world, "STOP")
+        appointments.move(clinic, reception, now(world, visit), start=make.at("11:00", FRIDAY))
+        said()
+        wrote(world, "START")
+        assert wrote(world, "X").outcome == "moved"
+        said("your visit was moved: it is now on Fri, 6 Mar at 11:00 am.")
+        assert wrote(world, "X").outcome == "cancelled"
+        said("your visit on Fri, 6 Mar at 11:00 am is cancelled.")
+        said()
+        assert now(world, visit).status is S.CANCELLED
+        left = clinic.communications.about(visit.id)
+        assert not [one for one in left if one.status is MessageStatus.PREPARATION]
+        assert check.run(clinic) == []

@@ -275,7 +275,7 @@ def test_a_day_list() -> None:
     meera = make.patient(number="P-000002", name="மீரா", birth_date=None)
     at = [make.appointment(start=make.at(hour), reason="Fever") for hour in ("11:00", "09:30", "10:00", "12:00")]
     rows = [
-        Row(at[0], asha),
+        Row(replace(at[0], confirmed_at=make.NOW), asha),
         Row(replace(at[1], status=AppointmentStatus.ARRIVED), meera),
         Row(replace(at[2], status=AppointmentStatus.CANCELLED), asha),
         Row(replace(at[3], practitioner_id=make.DR_B, untimed=True), asha),
@@ -286,7 +286,7 @@ def test_a_day_list() -> None:
 
     assert "Monday, 2 March 2026" in lines
     assert "Dr A · 2 visits · as of 2 Mar 2026, 8:00 am" in lines
-    assert lines.index("9:30 am மீரா Fever Waiting") < lines.index("11:00 am Asha Rao 35 Penicillin Fever Expected")
+    assert lines.index("9:30 am மீரா Fever Waiting") < lines.index("11:00 am Asha Rao 35 Penicillin Fever Confirmed")
     assert "Dr B · 1 visit" in second
     assert "12:00" not in second
 

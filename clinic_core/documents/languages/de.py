@@ -155,6 +155,7 @@ LABELS = Labels(
     },
     statuses={
         "booked": "Erwartet",
+        "confirmed": "Bestätigt",
         "arrived": "Wartet",
         "checked-in": "In Behandlung",
         "fulfilled": "Fertig",

@@ -155,6 +155,7 @@ LABELS = Labels(
     },
     statuses={
         "booked": "Expected",
+        "confirmed": "Confirmed",
         "arrived": "Waiting",
         "checked-in": "With the doctor",
         "fulfilled": "Done",

@@ -155,6 +155,7 @@ LABELS = Labels(
     },
     statuses={
         "booked": "Esperado",
+        "confirmed": "Confirmado",
         "arrived": "En espera",
         "checked-in": "En consulta",
         "fulfilled": "Atendido",

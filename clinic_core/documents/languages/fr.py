@@ -155,6 +155,7 @@ LABELS = Labels(
     },
     statuses={
         "booked": "Attendu",
+        "confirmed": "Confirmé",
         "arrived": "En salle d’attente",
         "checked-in": "En consultation",
         "fulfilled": "Terminé",

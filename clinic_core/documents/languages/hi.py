@@ -155,6 +155,7 @@ LABELS = Labels(
     },
     statuses={
         "booked": "अपेक्षित",
+        "confirmed": "पुष्टि हुई",
         "arrived": "प्रतीक्षा में",
         "checked-in": "चिकित्सक के पास",
         "fulfilled": "पूरा",
