@@ -101,7 +101,6 @@ def into_new_database(
             raise
         with stages.stage("check", "Checking the restored clinic …"):
             violations = check.run(work.clinic_on(shop.clinic, target.url))
-        settle(target.database, to=made.created, now=shop.clinic.now())
     return Restored(
         name=name,
         manifest=made,

@@ -17,7 +17,7 @@ HELP = "measure pages, reports of many years, or reminders under faults, and pri
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``bench pages``, ``bench reports`` and ``bench reminders`` with their options."""
+    """Declare the kinds of measurement with their options."""
     kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     pages = kinds.add_parser("pages", help="drive real websocket sessions through the main screens")
     pages.add_argument("--url", help="where the app answers (that of the running clinic)")
@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument("--seed", type=int, default=1, help="of what is selected (%(default)s)")
     many.add_argument("--json", action="store_true", help="print JSON (which it always does)")
     many.add_argument("--data-dir", type=Path, help="a data folder of its own, in which nothing runs")
+    backup = kinds.add_parser("backup", help="make a clinic when it is missing; back it up, prove and restore it")
+    backup.add_argument("--documents", type=int, default=250_000, help="in the clinic, at least (%(default)s)")
+    backup.add_argument("--data-dir", type=Path, help="a data folder of its own, in which nothing runs")
     sent = kinds.add_parser(
         "reminders", help="send reminders while sidecars, database and carrier fail, and count them"
     )
@@ -44,9 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 1 when any run showed an error, or a reminder was lost, late or came twice."""
-    if args.what == "reminders":
-        return _reminders(args)
-    return _reports(args) if args.what == "reports" else _pages(args)
+    kinds = {"pages": _pages, "reports": _reports, "reminders": _reminders, "backup": _backup}
+    return kinds[args.what](args)
+
+
+def _backup(args: argparse.Namespace) -> int:
+    from clinic_core import measuring_backups  # noqa: PLC0415 - --help stays quick
+
+    _print(measuring_backups.run(settings_for(args), args.documents))
+    return 0
 
 
 def _reminders(args: argparse.Namespace) -> int:
