@@ -66,7 +66,8 @@ def _sidecars(clinic: Clinic, found: Overview) -> None:
         )
         return
     since = min(sidecar.started_at for sidecar in alive)
-    many = "One sidecar runs" if len(alive) == 1 else f"{len(alive)} sidecars run and share the work"
+    names = ", ".join(sidecar.id for sidecar in alive)
+    many = f"One sidecar runs ({names})" if len(alive) == 1 else f"{len(alive)} sidecars share the work ({names})"
     st.caption(plain(f"{many}, since {widgets.moment(clinic, since)}. This list looks anew every few seconds."))
 
 

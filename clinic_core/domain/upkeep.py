@@ -121,7 +121,7 @@ def review_indexes(uses: Sequence[IndexUse], *, now: datetime) -> Review:
     """Which indexes nobody has read for a month. Primary keys and unique ones stay: they guard, read or not."""
     counted = [use for use in uses if use.reads is not None and use.since is not None]
     if not counted:
-        summary = "Not available: this database server does not count how often an index is read."
+        summary = "Not available: this database server does not count how often an index is read, or does not tell."
         return Review(id="indexes", made_at=now, summary=summary, known=False)
     unused = [use for use in counted if not use.reads and not use.unique and use.name != "_id_" and _is_old(use, now)]
     return Review(

@@ -80,12 +80,18 @@ def finish(clinic: Clinic, job: Job, held: Claim, outcome: Outcome) -> bool:
             clinic,
             alert_key(job.name),
             severity=Severity.WARNING,
-            summary=f'The job "{job.name}" fails: {outcome.result or f"reference {outcome.reference} in the log"}.',
-            advice="Open Operations and see since when; it is tried again by itself, later each time.",
+            summary=f'The job "{job.name}" fails.',
+            advice=f"{_why(outcome)} It is tried again by itself, later each time; "
+            f'`python -m clinic_core jobs run "{job.name}"` tries it now.',
         )
     elif held.state.failures:
         alerts.clear(clinic, alert_key(job.name))
     return True
+
+
+def _why(outcome: Outcome) -> str:
+    said = outcome.result or f"The log says why, under the reference {outcome.reference}"
+    return f"{said.rstrip('.')}."
 
 
 def give_up(clinic: Clinic, job: Job, held: Claim) -> None:

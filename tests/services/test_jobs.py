@@ -245,7 +245,7 @@ def test_a_failing_job_backs_off_and_the_others_go_on(
     assert jobs.health(clinic).failing == ("a broken one",)
     (alert,) = alerts.open_alerts(clinic, SYSTEM)
     assert (alert.id, alert.count) == ("job:a broken one", 2)
-    assert found.reference in alert.summary
+    assert found.reference in alert.advice
 
 
 def test_a_job_that_works_again_forgets_its_failures(
