@@ -24,7 +24,8 @@ from clinic_core.services.fact_tables import Tables
 from clinic_core.store import bulk
 
 _BATCH: Final = 1_000
-_KINDS: Final = ("patients", "appointments", "encounters", "invoices", "journal", "balances")
+_LETTERS: Final = ("communications", "inbound_messages", "opt_outs")
+_KINDS: Final = ("patients", "appointments", "encounters", "invoices", "journal", "balances", *_LETTERS)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +47,9 @@ class Maker:
             self._month = day.day.isoformat()[:7]
         self._visits.extend(day.appointments)
         self._entries.extend(day.entries)
-        records = (day.patients, day.appointments, day.encounters, day.invoices, day.entries, day.balances)
+        letters = (day.messages, day.replies, day.opt_outs)
+        money = (day.invoices, day.entries, day.balances)
+        records = (day.patients, day.appointments, day.encounters, *money, *letters)
         for kind, made in zip(_KINDS, records, strict=True):
             self._piles[kind].extend(made)
         self._write(at_least=self.batch)

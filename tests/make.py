@@ -187,7 +187,7 @@ def invoice(**changes: Any) -> Invoice:
 def reminder(visit: Appointment, *, to: str = "+919876543210", **changes: Any) -> Communication:
     """A reminder of a visit that the carrier took just now."""
     kind, channel = changes.get("kind", MessageKind.REMINDER), changes.get("channel", Channel.SMS)
-    key = message_id(kind, channel, visit.id, start=visit.start)
+    key = message_id(kind, channel, visit.id, start=visit.start, lead=changes.get("lead_minutes", 0))
     given = {
         "id": key,
         "kind": kind,

@@ -24,6 +24,7 @@ PAGES: Final = (
     Screen(name="appointments", title="Appointments", icon="calendar_month", action="appointment.book"),
     Screen(name="patients", title="Patients", icon="group", action="patient.search"),
     Screen(name="visit", title="Visit", icon="stethoscope", action="encounter.read"),
+    Screen(name="messages", title="Messages", icon="sms", action="message.read"),
     Screen(name="billing", title="Billing", icon="receipt_long", action="invoice.read"),
     Screen(name="cash", title="Cash", icon="point_of_sale", action="till.use"),
     Screen(name="reports", title="Reports", icon="bar_chart", action="report.read"),

@@ -13,13 +13,25 @@ from clinic_core.domain.billing import Invoice
 from clinic_core.domain.people import Patient
 from clinic_core.services import patients
 from clinic_core.services.patients import PatientRecord
-from ui import account_view, bills, booking, errors, forms, notes, patient_form, session, visit_drawer, widgets
+from ui import (
+    account_view,
+    bills,
+    booking,
+    errors,
+    forms,
+    notes,
+    patient_form,
+    patient_messages,
+    session,
+    visit_drawer,
+    widgets,
+)
 from ui.rows import Row, Step, rows
 from ui.text import plain
 
 _EDIT: Final = "patient_record.edit"
 _PLACE: Final = "patient_record"
-_VISITS, _BILLS, _ACCOUNT, _NOTES = "Visits", "Bills", "Account", "Notes"
+_VISITS, _BILLS, _ACCOUNT, _NOTES, _LETTERS = "Visits", "Bills", "Account", "Notes", "Messages"
 
 
 def show(clinic: Clinic, actor: Actor, patient_id: str) -> None:
@@ -92,6 +104,7 @@ def _sections(clinic: Clinic, actor: Actor, record: PatientRecord) -> None:
     names = [_VISITS, *([_BILLS] if allows(actor, "invoice.read") else [])]
     names += [_ACCOUNT] if allows(actor, "account.read") else []
     names += [_NOTES] if allows(actor, "encounter.read") else []
+    names += [_LETTERS] if allows(actor, "message.read") else []
     chosen = st.segmented_control(
         "Section",
         names,
@@ -100,8 +113,9 @@ def _sections(clinic: Clinic, actor: Actor, record: PatientRecord) -> None:
         key="patient_record.section",
         label_visibility="collapsed",
     )
-    if chosen == _ACCOUNT:
-        account_view.show(clinic, actor, record)
+    by_actor = {_ACCOUNT: account_view.show, _LETTERS: patient_messages.show}
+    if chosen in by_actor:
+        by_actor[chosen](clinic, actor, record)
         return
     draw = {_VISITS: _visits, _BILLS: _bills, _NOTES: _notes}[chosen]
     draw(clinic, record)

@@ -12,9 +12,9 @@ import streamlit as st
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import clock, templates
-from clinic_core.domain.message_words import Answer
+from clinic_core.domain.message_words import PLACEHOLDERS, RULES, Answer
 from clinic_core.domain.messages import Channel, MessageKind, Template
-from clinic_core.domain.templates import DEFAULTS, PLACEHOLDERS, RULES, Matter, Rendered
+from clinic_core.domain.templates import DEFAULTS, Matter, Rendered
 from clinic_core.errors import ClinicError
 from clinic_core.services import directory
 from ui import forms, session, text, versioned

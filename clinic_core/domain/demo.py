@@ -13,10 +13,12 @@ from clinic_core.domain.appointments import Appointment
 from clinic_core.domain.billing import Invoice
 from clinic_core.domain.demo_billing import Papers
 from clinic_core.domain.demo_ledger import Books
+from clinic_core.domain.demo_messages import Letters
 from clinic_core.domain.demo_setup import ORGANIZATION, USUAL_DOCTORS, doctors
 from clinic_core.domain.demo_visits import Visits
 from clinic_core.domain.encounters import Encounter
 from clinic_core.domain.journal import Balance, Entry
+from clinic_core.domain.messages import Communication, InboundMessage, OptOut
 from clinic_core.domain.people import Patient
 from clinic_core.domain.schedules import Schedule
 
@@ -37,6 +39,9 @@ class DemoDay:
     invoices: tuple[Invoice, ...]
     entries: tuple[Entry, ...]  # of the ledger, in the order of their numbers
     balances: tuple[Balance, ...] = ()  # on the last day
+    messages: tuple[Communication, ...] = ()  # about the day's visits
+    replies: tuple[InboundMessage, ...] = ()
+    opt_outs: tuple[OptOut, ...] = ()
 
 
 def first_day(now: datetime, years: float) -> date:
@@ -60,19 +65,24 @@ def days(now: datetime, years: float, seed: int, practitioners: int = USUAL_DOCT
     visits = Visits(Random(f"visits {seed}"), now)  # noqa: S311 - invented people, no secrets
     papers = Papers(Random(f"papers {seed}"), now)  # noqa: S311
     books = Books(Random(f"tills {seed}"), now)  # noqa: S311
+    letters = Letters(seed, now)
     hours = list(zip(doctors(practitioners), schedules(now, years, practitioners), strict=True))
     start, last = first_day(now, years), how_many_days(now, years) - 1
     for offset in range(last + 1):
         made = visits.on(start + timedelta(days=offset), hours)
-        written = papers.of(made.visits)
+        told = letters.of(made.visits)
+        written = papers.of(told.visits)
         money = books.on(made.day, written.bills)
         rest = books.rest() if offset == last else []
         yield DemoDay(
             day=made.day,
             patients=made.patients,
-            appointments=tuple(visit for visit, _ in made.visits),
+            appointments=tuple(visit for visit, _ in told.visits),
             encounters=written.encounters,
             invoices=(*written.drafts, *money.invoices, *rest),
             entries=money.entries,
             balances=tuple(books.balances) if offset == last else (),
+            messages=tuple(told.messages),
+            replies=tuple(told.replies),
+            opt_outs=tuple(told.opt_outs),
         )

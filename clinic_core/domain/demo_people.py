@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import Final
@@ -41,7 +41,7 @@ class People:
         given = rng.choice(family.group.female if female else family.group.male)
         self._made += 1
         payer_id = rng.choices(_PAYERS, PAYER_WEIGHTS)[0]
-        return Patient(
+        made = Patient(
             id=new_id(rng),
             number=f"P-{self._made:06d}",
             name=family.group.full(given, family.name, female=female),
@@ -59,6 +59,8 @@ class People:
             member_number=f"M-{rng.randrange(10**6):06d}" if payer_id else "",
             created_at=created_at,
         )
+        cannot = made.contact_by is ContactBy.EMAIL and not made.email
+        return replace(made, contact_by=ContactBy.SMS) if cannot else made
 
     def _family(self) -> _Family:
         rng = self._rng

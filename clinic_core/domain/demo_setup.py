@@ -5,9 +5,10 @@ There are four doctors unless more are asked for; with all twelve it is as busy 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from clinic_core.domain.ids import derived_id
@@ -350,3 +351,9 @@ def services_of(team: Sequence[Doctor]) -> list[HealthcareService]:
     """What these doctors offer."""
     codes = {code for doctor in team for code in (*doctor.extras, *(code for code, _ in doctor.services))}
     return [service for code, service in SERVICES.items() if code in codes]
+
+
+@lru_cache(maxsize=1)
+def practitioner_names() -> Mapping[str, str]:
+    """The names of all doctors by their ids."""
+    return {doctor.id: doctor.name for doctor in _EVERYBODY}

@@ -1,4 +1,4 @@
-"""The default words of every kind of message, by language. A clinic's own words stand over them.
+"""What every kind of message may say, and its default words, by language. A clinic's own words stand over them.
 
 `short` is what a text message and WhatsApp say: neither patient nor practitioner, service or reason, for the phone may
 be a family's; and no sign that would make a text message of the language cost more. A new kind needs its words here
@@ -39,6 +39,49 @@ class Words:
     subject: str
     email: str
 
+
+PLACEHOLDERS: Final = {
+    "patient_first_name": "the patient's first name",
+    "clinic": "the clinic's name",
+    "clinic_phone": "the clinic's phone",
+    "clinic_address": "the clinic's address, on one line",
+    "practitioner": "whom the visit is with",
+    "day": "the day of the visit",
+    "time": "the time of the visit",
+    "old_day": "the day before it was moved",
+    "old_time": "the time before it was moved",
+    "amount": "what is still to be paid",
+    "number": "the bill's number",
+    "review_url": "the link for reviews",
+    "answer": "the answer itself",
+    "confirm_word": "what to reply to confirm",
+    "cancel_word": "what to reply to cancel",
+    "stop_word": "what to reply to get no more messages",
+    "reference": "the message's reference; where a text leaves it out it is added at the end",
+}
+_ALWAYS: Final = ("patient_first_name", "clinic", "clinic_phone", "clinic_address", "reference", "stop_word")
+_VISIT: Final = (*_ALWAYS, "practitioner", "day", "time", "confirm_word", "cancel_word")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which placeholders the words of a kind may hold, and which they must."""
+
+    known: tuple[str, ...]
+    required: tuple[str, ...]
+
+
+RULES: Final[Mapping[K, Rule]] = {
+    K.CONFIRMATION: Rule(_VISIT, ("day", "time")),
+    K.REMINDER: Rule(_VISIT, ("day", "time")),
+    K.CHANGED: Rule((*_VISIT, "old_day", "old_time"), ("day", "time")),
+    K.CANCELLED: Rule(_VISIT, ("day", "time")),
+    K.WAITLIST_OFFER: Rule(_VISIT, ("day", "time", "confirm_word")),
+    K.RECALL: Rule((*_ALWAYS, "practitioner"), ()),
+    K.BILL_DUE: Rule((*_ALWAYS, "amount", "number"), ("amount", "number")),
+    K.REVIEW: Rule((*_ALWAYS, "review_url"), ("review_url",)),
+    K.REPLY: Rule((*_ALWAYS, "answer"), ("answer",)),
+}
 
 _EN: Final = {
     K.CONFIRMATION: Words(

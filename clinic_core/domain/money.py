@@ -74,6 +74,11 @@ def to_micros(amount_minor: int, currency: str) -> int:
     return int(to_decimal(amount_minor, currency).scaleb(_MICRO))
 
 
+def of_micros(micros: int, currency: str) -> int:
+    """Whole minor units of a sum of small prices, rounded once."""
+    return round_minor(Fraction(micros * 10 ** exponent(currency), 10**_MICRO))
+
+
 def format_micros(micros: int, currency: str, locale: str = "en") -> str:
     """A small price with all its decimals, at least those of the currency: ``$0.0079``."""
     amount = Decimal(micros).scaleb(-_MICRO).normalize()

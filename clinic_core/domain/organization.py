@@ -88,6 +88,10 @@ class Organization:
         """The amount as this clinic writes it."""
         return money.format_minor(amount_minor, self.currency, self.locale)
 
+    def money_of_micros(self, micros: int) -> str:
+        """A sum of small prices, rounded once to what can be paid."""
+        return self.money(money.of_micros(micros, self.currency))
+
     def money_micros(self, micros: int) -> str:
         """A small price, such as that of a text message, with all its decimals."""
         return money.format_micros(micros, self.currency, self.locale)

@@ -20,55 +20,13 @@ from babel.localedata import locale_identifiers
 from babel.numbers import format_currency
 
 from clinic_core.domain import money, people, segments
-from clinic_core.domain.message_words import ANSWERS, WORDS, Answer
+from clinic_core.domain.message_words import ANSWERS, RULES, WORDS, Answer
 from clinic_core.domain.messages import Channel, MessageKind, MessagePolicy, Template
 from clinic_core.domain.organization import Organization
 from clinic_core.domain.segments import Size
 from clinic_core.errors import InvalidInput
 
-PLACEHOLDERS: Final = {
-    "patient_first_name": "the patient's first name",
-    "clinic": "the clinic's name",
-    "clinic_phone": "the clinic's phone",
-    "clinic_address": "the clinic's address, on one line",
-    "practitioner": "whom the visit is with",
-    "day": "the day of the visit",
-    "time": "the time of the visit",
-    "old_day": "the day before it was moved",
-    "old_time": "the time before it was moved",
-    "amount": "what is still to be paid",
-    "number": "the bill's number",
-    "review_url": "the link for reviews",
-    "answer": "the answer itself",
-    "confirm_word": "what to reply to confirm",
-    "cancel_word": "what to reply to cancel",
-    "stop_word": "what to reply to get no more messages",
-    "reference": "the message's reference; where a text leaves it out it is added at the end",
-}
 REPLY_WORDS: Final = {"confirm_word": "C", "cancel_word": "X", "stop_word": "STOP"}
-_ALWAYS: Final = ("patient_first_name", "clinic", "clinic_phone", "clinic_address", "reference", "stop_word")
-_VISIT: Final = (*_ALWAYS, "practitioner", "day", "time", "confirm_word", "cancel_word")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Which placeholders the words of a kind may hold, and which they must."""
-
-    known: tuple[str, ...]
-    required: tuple[str, ...]
-
-
-RULES: Final[Mapping[MessageKind, Rule]] = {
-    MessageKind.CONFIRMATION: Rule(_VISIT, ("day", "time")),
-    MessageKind.REMINDER: Rule(_VISIT, ("day", "time")),
-    MessageKind.CHANGED: Rule((*_VISIT, "old_day", "old_time"), ("day", "time")),
-    MessageKind.CANCELLED: Rule(_VISIT, ("day", "time")),
-    MessageKind.WAITLIST_OFFER: Rule(_VISIT, ("day", "time", "confirm_word")),
-    MessageKind.RECALL: Rule((*_ALWAYS, "practitioner"), ()),
-    MessageKind.BILL_DUE: Rule((*_ALWAYS, "amount", "number"), ("amount", "number")),
-    MessageKind.REVIEW: Rule((*_ALWAYS, "review_url"), ("review_url",)),
-    MessageKind.REPLY: Rule((*_ALWAYS, "answer"), ("answer",)),
-}
 LONGEST: Final = {Channel.SMS: 640, Channel.WHATSAPP: 1_024, Channel.EMAIL: 5_000}
 LONGEST_SUBJECT: Final = 150
 ENGLISH: Final = "en"

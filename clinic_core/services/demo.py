@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import demo
+from clinic_core.domain import demo, demo_messages
 from clinic_core.domain.access import SYSTEM, Role
 from clinic_core.domain.demo_setup import (
     BUSIEST,
@@ -70,6 +70,9 @@ class Loaded:
     invoices: int = 0
     journal: int = 0
     balances: int = 0
+    communications: int = 0
+    inbound_messages: int = 0
+    opt_outs: int = 0
 
 
 def is_empty(clinic: Clinic) -> bool:
@@ -101,6 +104,7 @@ def load(
     begun = clinic.imports.begin(wanted)
     _set_up(clinic, begun)
     done = _load_all(clinic, begun, progress or (lambda done, total: None))
+    clinic.message_state.set_planned_version(demo_messages.POLICY.version)  # the visits to come have their messages
     _add_users(clinic)
     clinic.imports.finish(begun)
     done.completes = begun.years if begun != wanted else None
@@ -150,6 +154,8 @@ def _set_up(clinic: Clinic, load: BulkLoad) -> None:
         clinic.payers.add(payer)
     for schedule in demo.schedules(load.as_of, load.years, load.practitioners):
         clinic.schedules.add(schedule)
+    if not clinic.message_policies.all():
+        clinic.message_policies.add(demo_messages.POLICY)
     clinic.forget_directory()
 
 

@@ -15,7 +15,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from clinic_core.errors import AlreadyExists
-from clinic_core.store import appointments, balances, invoices, journal, patients
+from clinic_core.store import appointments, balances, communications, inbound, invoices, journal, patients
 from clinic_core.store.mongo import CODEC, Document, Documents, insert_many, to_document, without
 
 _SIZE_BYTES: Final = 4
@@ -27,6 +27,9 @@ _DOCUMENTS: Final[Mapping[str, Callable[[Any], Document]]] = {
     "invoices": invoices._document,
     "journal": journal._document,
     "balances": balances._document,
+    "communications": communications._document,
+    "inbound_messages": inbound._document,
+    "opt_outs": to_document,
 }
 
 

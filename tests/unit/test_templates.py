@@ -170,6 +170,8 @@ def test_small_prices_keep_their_decimals() -> None:
     assert money.show_micros(7_900) == "0.0079"
     assert money.show_micros(100_000_000) == "100"
     assert money.to_micros(150, "USD") == 1_500_000
+    assert [money.of_micros(m, "USD") for m in (5_000, 4_999, 1_234_567)] == [1, 0, 123]
+    assert money.of_micros(1_500_000, "JPY") == 2
     for wrong in ("0.0000001", "NaN", "much"):
         with pytest.raises(InvalidInput):
             money.parse_micros(wrong, "USD")
