@@ -78,6 +78,7 @@ class DirectoryView:
     message_policy: MessagePolicy
     templates: Mapping[str, Template]  # by id: what the clinic saved, over the default words
     maintenance: tuple[MaintenanceWindow, ...] = ()
+    last_work_at: datetime | None = None  # when a sidecar last finished a job
 
     def schedule(self, practitioner_id: str) -> Schedule:
         """The practitioner's hours; none at all when they were never entered."""
@@ -288,6 +289,7 @@ class Clinic:
             message_policy=next(iter(self.message_policies.all()), MessagePolicy()),
             templates=words.merged({t.id: t for t in self.templates.all()}),
             maintenance=tuple(self.maintenance.all()),
+            last_work_at=self.jobs.last_work_at(),
         )
 
 

@@ -96,7 +96,7 @@ class Sidecar:
 
     def __init__(self, clinic: Clinic, table: Sequence[Job]) -> None:
         self.id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
-        self._clinic, self._table = clinic, tuple(table)
+        self._clinic, self.table = clinic, tuple(table)
         self.stopping = threading.Event()
         self._started_at = clinic.server_now()
         self.lanes = [Lane(name, self._take) for name in sorted({job.lane for job in table})]
@@ -108,13 +108,13 @@ class Sidecar:
 
     def start(self) -> None:
         """Make the documents of the jobs and be ready for `dispatch`. Raises Unavailable."""
-        job_engine.prepare(self._clinic, self._table)
+        job_engine.prepare(self._clinic, self.table)
         for lane in self.lanes:
             lane.start()
 
     def dispatch(self) -> None:
         """Hand what is due to the lanes that are idle."""
-        due = job_engine.due(self._clinic, self._table, idle=self.id)
+        due = job_engine.due(self._clinic, self.table, idle=self.id)
         for lane in self.lanes:
             jobs = [one for one in due if one[0].lane == lane.name]
             if jobs and lane.is_idle:

@@ -13,7 +13,7 @@ from clinic_core.domain.maintenance import MaintenanceWindow
 from clinic_core.errors import InvalidInput
 from clinic_core.services import maintenance
 from ui import forms, session, widgets
-from ui.maintenance_banner import span
+from ui.banners import span
 from ui.text import plain
 
 _NAME = "operations.maintenance"

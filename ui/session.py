@@ -15,7 +15,7 @@ from clinic_core.domain import access
 from clinic_core.domain.access import Actor
 from clinic_core.errors import Forbidden, Unavailable
 from clinic_core.services import sessions
-from ui import maintenance_banner
+from ui import banners
 from ui.errors import show_errors
 
 __all__ = [
@@ -44,7 +44,7 @@ def open_page(title: str, *, action: str) -> tuple[Clinic, Actor]:
     """
     clinic = the_clinic()
     actor = _actor_or_try_again(clinic)
-    maintenance_banner.show(clinic)
+    banners.show(clinic, actor)
     st.title(title)
     if not may_open(actor, action):
         refuse(actor)

@@ -13,6 +13,7 @@ from clinic_core.domain import clock
 
 HEARTBEAT_SECONDS: Final = 5
 SILENT_AFTER: Final = timedelta(seconds=30)
+MISSED_AFTER: Final = timedelta(minutes=5)  # without any work people are told
 LEASE: Final = timedelta(seconds=30)
 RENEW_SECONDS: Final = 5
 KEPT_RUNS: Final = 200  # of each job

@@ -8,7 +8,7 @@ from datetime import datetime
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
-from clinic_core.domain.jobs import JobRun, JobState, Sidecar, SidecarHealth, health_of
+from clinic_core.domain.jobs import MISSED_AFTER, JobRun, JobState, Sidecar, SidecarHealth, health_of
 from clinic_core.errors import NotFound
 
 
@@ -24,6 +24,12 @@ class Overview:
 def health(clinic: Clinic) -> SidecarHealth:
     """Whether a sidecar is alive and which of the jobs failed last time. Raises Unavailable."""
     return health_of(clinic.jobs.sidecars(), _known(clinic), now=clinic.server_now())
+
+
+def silent_since(clinic: Clinic) -> datetime | None:
+    """Since when nothing is done in the background though it was before; None: all is well. No query of its own."""
+    last = clinic.directory().last_work_at
+    return last if last is not None and clinic.server_now() - last > MISSED_AFTER else None
 
 
 def overview(clinic: Clinic, actor: Actor) -> Overview:

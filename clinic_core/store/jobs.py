@@ -46,6 +46,12 @@ class Jobs:
             found = [from_document(JobState, document) for document in self._jobs.find()]
         return sorted(found, key=lambda state: state.id)
 
+    def last_work_at(self) -> datetime | None:
+        """When a sidecar last finished a job; None: never."""
+        with reaching():
+            found = [document.get("finished_at") for document in self._jobs.find({}, {"finished_at": 1})]
+        return max(filter(None, found), default=None)
+
     def get(self, name: str) -> JobState | None:
         """What is known of one job."""
         with reaching():

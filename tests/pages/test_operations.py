@@ -106,7 +106,24 @@ def test_a_sidecar_that_fell_silent_is_missed(worked: Sidecar, world: World, adm
     page = screen.open_page("operations", world.clinic, admin)
 
     assert "The last one was heard Mon 2 Mar 08:10" in screen.said(page)
+    assert "Nothing is done in the background" not in screen.said(page), "five minutes are a restart, perhaps"
     assert "Late" in cells(page, "operations.jobs")
+
+
+def test_that_nothing_works_in_the_background_is_said_on_every_page(
+    worked: Sidecar, world: World, manager: Actor, reception: Actor, clock: make.Clock
+) -> None:
+    """To who can do something about it; before, reminders would stay away and nobody would know why."""
+    clock.pass_(minutes=6)
+    world.clinic.forget_directory()
+
+    assert "Nothing is done in the background since Mon 2 Mar 08:10" in screen.said(
+        screen.open_page("today", world.clinic, manager)
+    )
+    assert "background" not in screen.said(screen.open_page("today", world.clinic, reception))
+    worked.run_here(next(job for job in worked.table if job.name == "fold facts"))
+    world.clinic.forget_directory()
+    assert "background" not in screen.said(screen.open_page("today", world.clinic, manager))
 
 
 def test_the_desk_is_refused(world: World, reception: Actor) -> None:

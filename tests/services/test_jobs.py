@@ -65,7 +65,7 @@ def drain(*sidecars: Sidecar) -> None:
         for sidecar in sidecars:
             sidecar.dispatch()
         idle = all(lane.is_idle for sidecar in sidecars for lane in sidecar.lanes)
-        if idle and not any(job_engine.due(sidecar._clinic, sidecar._table) for sidecar in sidecars):
+        if idle and not any(job_engine.due(sidecar._clinic, sidecar.table) for sidecar in sidecars):
             return
         time.sleep(0.002)
 

@@ -125,6 +125,7 @@ NOBODY_ASKS = {
     "facts.rebuild_month",
     "imports.plan",
     "jobs.health",
+    "jobs.silent_since",
     "maintenance.announced",  # what everybody is told
     "upkeep.check_data",
     "upkeep.look_at_certificate",
