@@ -3,7 +3,7 @@
 import streamlit as st
 
 from clinic_core.domain.access import Role, allows
-from ui import booking, day_list, doctor_day, forms, session, today_board, visit_drawer, widgets
+from ui import booking, day_list, doctor_day, forms, inbox, session, today_board, visit_drawer, widgets
 
 clinic, actor = session.open_page("Today", action="appointment.read")
 forms.show_done()
@@ -11,7 +11,8 @@ forms.show_done()
 picker, buttons = st.columns([3, 2], vertical_alignment="center")
 with picker:
     day = widgets.day_picker(clinic, "today.day")
-with buttons.container(horizontal=True, horizontal_alignment="right"):
+with buttons.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+    inbox.badge()
     if allows(actor, "appointment.book") and day == clinic.today():
         st.button(
             "Walk-in",

@@ -62,7 +62,8 @@ def badge() -> None:
         count = inbox.count(clinic, actor) if allows(actor, "message.read") else 0
         if count:
             label = "1 reply to read" if count == 1 else f"{count} replies to read"
-            st.page_link(_PAGE, label=label, icon=":material/mark_chat_unread:")
+            icon = ":material/mark_chat_unread:"
+            st.button(label, key="inbox.badge", icon=icon, type="tertiary", on_click=st.switch_page, args=(_PAGE,))
 
 
 def _card(clinic: Clinic, actor: Actor, reply: Reply) -> None:

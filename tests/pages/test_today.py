@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
 from clinic_core.domain.billing import InvoiceStatus
+from clinic_core.domain.messages import Channel, InboundMessage
 from clinic_core.services import appointments, billing
 from tests import make
 from tests.conftest import World
@@ -64,6 +65,30 @@ def test_a_patient_goes_from_expected_to_done(world: World, reception: Actor, vi
     clicks.step(page, "today.cards", visit.id, "check_in")
     assert [card["id"] for card in column(page, "With the doctor")] == [visit.id]
     assert column(page, "Expected") == column(page, "Waiting") == []
+
+
+def test_a_confirmed_visit_says_so_and_replies_call(
+    world: World,
+    reception: Actor,
+    doctor: Actor,
+    visit: Appointment,
+    left_for: Left,  # noqa: F811
+) -> None:
+    """The mark is on the board and in the doctor's list; the way to the replies is there only while some wait."""
+    page = screen.open_page("today", world.clinic, reception)
+    assert column(page, "Expected")[0]["badge"] is None
+    assert not [b for b in page.button if "to read" in b.label]
+
+    appointments.confirm(world.clinic, reception, visit)
+    written = InboundMessage(
+        id="SM1", sender="+15005550001", channel=Channel.SMS, text="hi", received_at=make.NOW, outcome="x", open=True
+    )
+    world.clinic.inbound.add(written)
+    screen.run(page)
+    assert column(page, "Expected")[0]["badge"] == {"text": "Confirmed", "tone": "green"}
+    assert "Confirmed" in str(screen.component(screen.open_page("today", world.clinic, doctor), "doctor.rows"))
+    screen.click(page, "1 reply to read")
+    assert left_for == [("messages", {})]
 
 
 def test_a_slip_is_undone(world: World, reception: Actor, visit: Appointment) -> None:

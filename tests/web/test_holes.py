@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from twilio.request_validator import RequestValidator
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from clinic_core.clinic import Clinic
@@ -15,6 +16,12 @@ from clinic_core.services import sessions
 from tests.web import rig
 
 HEADER = "X-Clinic-Session"
+CARRIER = {
+    "APP_URL": "https://clinic.example.org",
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_AUTH_TOKEN": "1" * 32,
+    "TWILIO_PHONE_NUMBER": "+15005550006",
+}
 
 
 def test_a_fresh_process_serves_pages_unguarded_without_us(running: Clinic, tmp_path: Path) -> None:
@@ -37,13 +44,19 @@ def test_a_fresh_process_of_ours_refuses_a_forbidden_page_first_thing(running: C
 
 
 def test_a_fresh_process_of_ours_runs_nothing_for_strangers(running: Clinic) -> None:
-    """Its very first request comes from nobody."""
-    with rig.serving(rig.ROOT, running.settings.database_url) as url:
+    """Its very first request comes from nobody. The carrier's webhooks are open, and refuse what is not signed."""
+    with rig.serving(rig.ROOT, running.settings.database_url, **CARRIER) as url:
         with pytest.raises(InvalidStatus), rig.tab(url) as tab:
             tab.run(page_name="billing")
         answer = rig.fetch(f"{url}/billing?id=7")
 
         assert (answer.status, answer.headers["location"]) == (303, "/auth/sign-in?next=/billing%3Fid%3D7")
+        written = {"MessageSid": "SM" + "0" * 32, "From": "+15005550001", "Body": "X"}
+        assert rig.fetch(f"{url}/twilio/inbound", form=written).status == 403
+        address = f"{CARRIER['APP_URL']}/twilio/inbound"
+        signed = RequestValidator(CARRIER["TWILIO_AUTH_TOKEN"]).compute_signature(address, written)
+        answer = rig.fetch(f"{url}/twilio/inbound", form=written, headers={"X-Twilio-Signature": signed})
+        assert (answer.status, running.inbound.count_open()) == (200, 1)
 
 
 def test_files_need_a_session(gated: str, ungated: str) -> None:

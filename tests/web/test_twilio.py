@@ -162,6 +162,16 @@ def test_what_the_carrier_did_not_sign_is_refused(world: World, carrier: Carrier
     assert world.clinic.inbound.find(sid(1)) is None
 
 
+def test_forged_ones_do_not_fill_the_log(carrier: Carrier, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor do their texts get into it."""
+    for n in range(5):
+        carrier.reply(sid(n), "my secret", token="f" * 32)
+    assert [record.message for record in caplog.records if record.name == "web.twilio"] == [
+        "a webhook without the carrier's signature was refused"
+    ]
+    assert "my secret" not in caplog.text
+
+
 def test_a_signature_is_for_one_request_only(carrier: Carrier) -> None:
     """Not for another text, not for a field more, not for another message in the address."""
     fields = {"MessageSid": sid(1), "From": ASHA, "Body": "C"}
