@@ -126,9 +126,9 @@ class Sidecar:
             if running.given_up.is_set() or running.lost.is_set():
                 continue
             if self._clinic.server_now() - running.claim.started_at > running.job.longest:
-                running.given_up.set()
-                log.error("job given up", extra={"fields": {"job": running.job.name}})
                 job_engine.give_up(self._clinic, running.job, running.claim)
+                log.error("job given up", extra={"fields": {"job": running.job.name}})
+                running.given_up.set()  # last: it ends the process
             elif not job_engine.renew(self._clinic, running.claim):
                 running.lost.set()
 

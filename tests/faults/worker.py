@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from clinic_core.clinic import Clinic, open_clinic
-from clinic_core.domain.jobs import Job, every
+from clinic_core.domain.jobs import LEASE, Job, every
 from clinic_core.settings import Settings
 from clinic_core.sidecar import Sidecar, quietly
 from clinic_core.store.server_clock import ServerClock
@@ -41,6 +41,9 @@ def main(url: str, path: str, seed: str, epoch: str) -> None:
     sidecar = Sidecar(clinic, table)
     sidecar.start()
     while True:
+        turn = time.monotonic()
         for do in (sidecar.dispatch, sidecar.renew, sidecar.beat):
             quietly(do)
         time.sleep(0.02)
+        if time.monotonic() - turn > LEASE.total_seconds() / FASTER / 2:
+            log.write("stalled", sidecar=seed)  # the machine is so busy that its leases may run out
