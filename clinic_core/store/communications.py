@@ -98,11 +98,15 @@ class Communications:
         Those that an older version planned are marked with this one first, so that whoever still plans for the older
         one finds them changed.
         """
+        if version > 1:
+            self._outdate(about, version)
+        return self.about(about)
+
+    def _outdate(self, about: str, version: int) -> None:
         plannable = [MessageStatus.PREPARATION.value, MessageStatus.STOPPED.value]
         older = {"about": about, "about_version": {"$lt": version}, "status": {"$in": plannable}}
         with reaching():
             self._collection.update_many(older, {"$set": {"about_version": version}, "$inc": {"version": 1}})
-        return self.about(about)
 
     def find(self, message_id: str) -> Communication | None:
         """One message, None when there is none of that id."""

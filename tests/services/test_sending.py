@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -432,6 +433,27 @@ def test_another_channel_takes_over_what_was_not_sent(
         (Channel.SMS, M.STOPPED),
         (Channel.EMAIL, M.PREPARATION),
     }
+
+
+def test_whatsapp_sends_an_approved_template_with_its_variables(
+    desk: Clinic, world: World, reception: Actor, carrier: TwilioServer
+) -> None:
+    """Free text outside a conversation is refused; the reference has to be among the variables to be found again."""
+    template = desk.directory().template(K.CONFIRMATION, Channel.WHATSAPP)
+    desk.templates.save(replace(template, content_sid="HX" + "0" * 32))
+    desk.forget_directory()
+    ways = {Channel.WHATSAPP: TwilioCarrier(desk.settings, Channel.WHATSAPP, "+14155238886", timeout=QUICK)}
+    chatty = replace(desk, carriers=ways)
+    desk.patients.save(replace(world.asha, contact_by=ContactBy.WHATSAPP))
+    carrier.next_faults = [Fault.ERROR_AFTER]
+    visit = booked(chatty, world, reception)
+    sending.send_due(chatty)
+    sending.reconcile(chatty, pace=AT_ONCE)
+    found, (sms,) = only(chatty, visit), carrier.messages
+    assert (found.status, found.provider_id) == (M.COMPLETED, sms.sid)
+    assert (sms.to, sms.sender) == (f"whatsapp:{world.asha.phone}", "whatsapp:+14155238886")
+    assert "Body" not in sms.fields
+    assert found.reference in json.loads(sms.fields["ContentVariables"]).values()
 
 
 def test_many_dead_letters_raise_an_alert(desk: Clinic, world: World, reception: Actor, admin: Actor) -> None:
