@@ -9,16 +9,17 @@ import streamlit as st
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import message_help, people, templates
-from clinic_core.domain.access import Actor
+from clinic_core.domain.access import Actor, allows
 from clinic_core.domain.messages import Communication, InboundMessage
 from clinic_core.domain.people import ContactBy, Patient
-from clinic_core.services import message_desk
+from clinic_core.services import inbox, message_desk
 from clinic_core.services.message_desk import Letters
 from clinic_core.services.patients import PatientRecord
-from ui import messages_parts, widgets
+from ui import errors, messages_parts, session, widgets
 from ui.rows import Mark, Row, rows
 from ui.text import plain
 
+_PLACE: Final = "patient_messages"
 _HEIGHT: Final = 480
 _WROTE: Final = Mark("Wrote", "violet")
 
@@ -26,7 +27,8 @@ _WROTE: Final = Mark("Wrote", "violet")
 def show(clinic: Clinic, actor: Actor, record: PatientRecord) -> None:
     """Draw how the patient is reached, and the messages both ways, latest first."""
     found = message_desk.of_patient(clinic, actor, record.patient)
-    _reached(clinic, record.patient, found)
+    errors.show_kept(_PLACE)
+    _reached(clinic, actor, record.patient, found)
     if not found.sent and not found.received:
         widgets.nothing_here("No messages yet. Each booking adds its own.", "sms")
         return
@@ -44,7 +46,7 @@ def show(clinic: Clinic, actor: Actor, record: PatientRecord) -> None:
     messages_parts.show_opened()
 
 
-def _reached(clinic: Clinic, patient: Patient, found: Letters) -> None:
+def _reached(clinic: Clinic, actor: Actor, patient: Patient, found: Letters) -> None:
     """By which way and in which language; and loudly where nothing reaches the patient."""
     policy = clinic.directory().message_policy
     language = templates.language_name(patient.language or policy.default_language)
@@ -63,12 +65,29 @@ def _reached(clinic: Clinic, patient: Patient, found: Letters) -> None:
         last = found.opt_outs[-1]
         when = widgets.short_day(clinic.local(last.at).date())
         if last.stopped:
+            how = "Wrote STOP" if last.source == "reply" else "Asked for no messages"
             st.warning(
-                f"Wrote STOP on {when}: this phone gets no SMS and WhatsApp. START from it brings them back.",
+                f"{how} on {when}: this phone gets no SMS and WhatsApp. START from it brings them back.",
                 icon=":material/notifications_off:",
             )
         else:
             st.caption(f"Stopped messages once; has them again since {when}.")
+    if patient.phone and allows(actor, "message.answer"):
+        _switch(patient.phone, stopped=found.opted_out)
+
+
+def _switch(phone: str, *, stopped: bool) -> None:
+    """What the patient told the desk: no more messages, or messages again."""
+    label, icon = ("Allow messages", "notifications") if stopped else ("Stop messages", "notifications_off")
+    key = "patient_messages.switch"
+    st.button(label, key=key, icon=f":material/{icon}:", on_click=_switched, args=(phone, not stopped))
+
+
+def _switched(phone: str, stop: bool) -> None:
+    clinic = session.the_clinic()
+    with errors.keep_errors(_PLACE):
+        actor = session.require_actor(clinic)
+        (inbox.stop if stop else inbox.allow)(clinic, actor, phone)
 
 
 def _sent(clinic: Clinic, one: Communication) -> tuple[datetime, Row]:

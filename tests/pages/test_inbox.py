@@ -101,3 +101,17 @@ def test_a_doctor_sees_no_board(world: World, doctor: Actor) -> None:
     page = board(world, doctor)
     assert "hello" not in screen.said(page)
     assert "may not do this" in screen.errors(page)[0]
+
+
+def test_the_record_stops_and_allows_messages_too(world: World, reception: Actor) -> None:
+    """Who says so at the desk need not write first."""
+    page = screen.open_page("patients", world.clinic, reception)
+    page.query_params["patient"] = world.asha.id
+    screen.run(page)
+    page.segmented_control(key="patient_record.section").set_value("Messages")
+    screen.run(page)
+    screen.click(page, "Stop messages")
+    assert "Asked for no messages on 2 Mar 2026" in screen.said(page)
+    assert world.clinic.opt_outs.stopped(ASHA)
+    screen.click(page, "Allow messages")
+    assert not world.clinic.opt_outs.stopped(ASHA)

@@ -25,12 +25,13 @@ from tests.web import rig
 from ui import navigation
 
 MENUS = {
-    Role.RECEPTIONIST: ["today", "appointments", "patients", "billing", "cash", "planning"],
+    Role.RECEPTIONIST: ["today", "appointments", "patients", "messages", "billing", "cash", "planning"],
     Role.DOCTOR: ["today", "patients", "visit"],
     Role.MANAGER: [
         "today",
         "appointments",
         "patients",
+        "messages",
         "billing",
         "cash",
         "reports",
