@@ -27,6 +27,11 @@ def bar(what: str, unit: str = "rows") -> Iterator[Progress]:
         yield move
 
 
+def say(line: str) -> None:
+    """Print a line on stderr without tearing the bar."""
+    tqdm.write(line, file=sys.stderr)
+
+
 def tell(line: str) -> None:
     """Print a line on stdout without tearing the bar."""
     tqdm.write(line, file=sys.stdout)

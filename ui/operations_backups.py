@@ -14,12 +14,13 @@ from clinic_core.services import backups
 from clinic_core.services.backups import Overview
 from ui import operations_journal, text, widgets
 from ui.planning_parts import tiles
+from ui.rows import Mark, Row, rows
 from ui.text import plain
 
 _MARKS: Final = {
-    State.VERIFIED: ":green-badge[:material/verified: verified]",
-    State.UNVERIFIED: ":orange-badge[:material/hourglass_empty: not verified]",
-    State.BROKEN: ":red-badge[:material/broken_image: broken]",
+    State.VERIFIED: Mark("Verified", "green"),
+    State.UNVERIFIED: Mark("Not verified", "orange"),
+    State.BROKEN: Mark("Broken", "red", alert=True),
 }
 _STEPS: Final = {
     Step.CREATED: "made",
@@ -31,7 +32,9 @@ _STEPS: Final = {
     Step.EXPORTED: "export written",
 }
 _HISTORY_SHOWN: Final = 30
+_NONE: Final = "not measured"
 _MEGA: Final = 1_000_000
+_HOUR: Final = 60  # minutes
 
 
 def show(clinic: Clinic, actor: Actor) -> None:
@@ -47,12 +50,13 @@ def show(clinic: Clinic, actor: Actor) -> None:
         return
     _newest(clinic, found)
     operations_journal.show(clinic, actor)
-    st.markdown(
-        text.table(
-            ("Made", "State", "Size", "Documents", "Verified", "Read whole", "Recovery"),
-            [_line(clinic, each) for each in found.backups],
-            right=[2, 3, 6],
-        )
+    rows(
+        "Backups",
+        ("Made", "State", "Size", "Documents", "Verified", "Read whole", "Recovery"),
+        [Row(id=each.id, label=each.id, cells=_cells(clinic, each)) for each in found.backups],
+        key="operations.backups",
+        on_step=lambda row, step: None,  # there is nothing to click
+        right=("Size", "Documents", "Recovery"),
     )
     for each in found.backups:
         if each.state is State.BROKEN:
@@ -74,31 +78,30 @@ def _newest(clinic: Clinic, found: Overview) -> None:
     age = _span(found.now - good.created_at)
     if found.is_overdue:
         st.warning(f"The newest good backup is {age} old. The jobs tell why.", icon=":material/history:")
-    drilled = "never drilled" if good.recovery_seconds is None else f"{good.recovery_seconds:,.0f} s to recover"
     kept = sum(each.state is State.VERIFIED for each in found.backups)
     tiles(
         [
             ("Newest good backup", f"{age} old", widgets.moment(clinic, good.created_at)),
             ("Its size", _size(good.size), f"{good.documents:,} documents"),
             ("Good backups", f"{kept}", f"of {len(found.backups)} kept"),
-            ("Last drill", _drill(found), drilled),
+            ("A whole recovery", _drill(found), "at the last drill" if _drill(found) != _NONE else "run backup drill"),
         ]
     )
 
 
 def _drill(found: Overview) -> str:
     seconds = next((event.seconds for event in found.history if event.step is Step.DRILLED), None)
-    return "none yet" if seconds is None else f"{seconds:,.0f} s"
+    return _NONE if seconds is None else f"{seconds:,.0f} s"
 
 
-def _line(clinic: Clinic, each: KnownBackup) -> tuple[str, ...]:
+def _cells(clinic: Clinic, each: KnownBackup) -> tuple[str | Mark, ...]:
     return (
-        plain(widgets.moment(clinic, each.created_at)),
+        widgets.moment(clinic, each.created_at),
         _MARKS[each.state],
         _size(each.size),
         f"{each.documents:,}",
-        "–" if each.verified_at is None else plain(widgets.moment(clinic, each.verified_at)),
-        "–" if each.checked_at is None else plain(widgets.moment(clinic, each.checked_at)),
+        "–" if each.verified_at is None else widgets.moment(clinic, each.verified_at),
+        "–" if each.checked_at is None else widgets.moment(clinic, each.checked_at),
         "–" if each.recovery_seconds is None else f"{each.recovery_seconds:,.1f} s",
     )
 
@@ -119,5 +122,6 @@ def _size(size: int) -> str:
 
 
 def _span(age: timedelta) -> str:
-    hours = age.total_seconds() / 3600
-    return f"{hours:,.0f} hours" if hours >= 1 else f"{age.total_seconds() / 60:,.0f} minutes"
+    minutes = round(age.total_seconds() / 60)
+    count, unit = (minutes, "minute") if minutes < _HOUR else (minutes // _HOUR, "hour")
+    return f"{count} {unit}" if count == 1 else f"{count:,} {unit}s"
