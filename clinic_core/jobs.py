@@ -108,6 +108,15 @@ def read_backups(clinic: Clinic) -> object:
     return nightly.week(work.workshop(clinic))
 
 
+def export_records(clinic: Clinic) -> object:
+    """Write everything as JSON lines and CSV for the clinic's own archive."""
+    from clinic_core.backup import export, work  # noqa: PLC0415
+
+    shop = work.workshop(clinic)
+    with shop.places.alone():
+        return f"{sum(export.write(shop).counts.values())} records"
+
+
 def watch_backups(clinic: Clinic) -> object:
     """Raise an alert while the newest good backup is too old."""
     from clinic_core.backup import nightly  # noqa: PLC0415
@@ -215,6 +224,14 @@ JOBS: Final[tuple[Job, ...]] = (
         weekly("Sunday", "04:00"),
         read_backups,
         "Reads every kept backup whole",
+        lane=BACKUPS,
+        longest_minutes=240,
+    ),
+    Job(
+        "export records",
+        monthly(1, "04:30"),
+        export_records,
+        "Writes everything as JSON lines and CSV, sealed, for the clinic's own archive",
         lane=BACKUPS,
         longest_minutes=240,
     ),

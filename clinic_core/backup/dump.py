@@ -38,21 +38,28 @@ class NoSnapshot(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Dump:
-    """What is being read; `tallies` and `audit_head` are whole when `pieces` has ended."""
+    """What is being read, once: `batches` as they are stored, a collection's name and many documents in a row.
+
+    `tallies` and `audit_head` are whole when they have ended.
+    """
 
     database: str
     server_version: str
     mode: str
     namespaces: tuple[Namespace, ...]
     operation_time: Timestamp | None  # of the server, just before the moment that is read
-    pieces: Iterator[bytes] = field(repr=False)
+    batches: Iterator[tuple[str, bytes]] = field(repr=False)
     tallies: dict[str, Tally] = field(default_factory=dict)
     audit_head: dict[str, str] = field(default_factory=dict)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The batches as an archive."""
+        return archive.write(self.database, self.server_version, self.namespaces, self.batches)
 
 
 @contextmanager
 def dumping(database: Database[Document], mode: str, progress: Progress = lambda done, total: None) -> Iterator[Dump]:
-    """The database as an archive in pieces. Raises NoSnapshot in mode SNAPSHOT where that is not to be had."""
+    """The whole database, to be read. Raises NoSnapshot in mode SNAPSHOT where that is not to be had."""
     client = database.client
     namespaces = tuple(described(database))
     with client.start_session() as session:
@@ -63,10 +70,10 @@ def dumping(database: Database[Document], mode: str, progress: Progress = lambda
             mode=mode,
             namespaces=namespaces,
             operation_time=session.operation_time,
-            pieces=iter(()),
+            batches=iter(()),
             tallies={namespace.name: Tally() for namespace in namespaces if namespace.kind != VIEW},
         )
-        dump.pieces = _Reading(database, session, dump, progress).pieces()
+        dump.batches = _Reading(database, session, dump, progress).batches()
         yield dump
 
 
@@ -93,9 +100,8 @@ class _Reading:
     dump: Dump
     progress: Progress
 
-    def pieces(self) -> Iterator[bytes]:
-        batches = self._in_snapshot() if self.dump.mode == SNAPSHOT else self._batches(None)
-        return archive.write(self.dump.database, self.dump.server_version, self.dump.namespaces, batches)
+    def batches(self) -> Iterator[tuple[str, bytes]]:
+        return self._in_snapshot() if self.dump.mode == SNAPSHOT else self._batches(None)
 
     def _in_snapshot(self) -> Iterator[tuple[str, bytes]]:
         try:

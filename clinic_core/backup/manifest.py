@@ -95,8 +95,8 @@ def described(namespaces: tuple[Namespace, ...]) -> dict[str, list[Any]]:
     return {each.name: [_plain(index) for index in each.indexes] for each in namespaces if not each.kind}
 
 
-def signed(told: Manifest | Verification, with_keys: Keys) -> bytes:
-    """The file: what is told, and the signature over its canonical form."""
+def signed(told: Any, with_keys: Keys) -> bytes:
+    """The file: what a record such as a Manifest tells, and the signature over its canonical form."""
     content = asdict(told)
     return canonical({"signature": with_keys.sign(canonical(content)), "signed": content})
 

@@ -269,7 +269,7 @@ def _create(shop: Workshop, mode: str) -> Made:
         folder.writing(manifests.archive_key(backup_id)) as out,
         dump.dumping(clinic.database, mode, shop.progress) as reading,
     ):
-        seal = sealed.seal(reading.pieces, out, recipients)
+        seal = sealed.seal(reading.pieces(), out, recipients)
     made = replace(_manifest(shop, backup_id, now, reading, seal), journal=moments.noted(before, clinic.server_now()))
     shop.say("Signing the manifest …")
     folder.put_bytes(manifests.manifest_key(backup_id), manifests.signed(made, shop.own_keys))

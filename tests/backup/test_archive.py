@@ -92,14 +92,14 @@ def odd(clinic: Clinic) -> Clinic:
 
 def _pieces(clinic: Clinic) -> Iterator[bytes]:
     with dump.dumping(clinic.database, dump.SNAPSHOT) as reading:
-        yield from reading.pieces
+        yield from reading.pieces()
 
 
 def test_a_database_comes_back_as_it_was(odd: Clinic) -> None:
     """Documents byte for byte, validators, views, and every index with all of its options."""
     target = odd.client[f"{odd.database.name}_back"]
     with dump.dumping(odd.database, dump.SNAPSHOT) as reading:
-        file = io.BytesIO(b"".join(reading.pieces))
+        file = io.BytesIO(b"".join(reading.pieces()))
     reader = restore.documents(file, target, lambda _: None)
     restore.indexes(target, reader.namespaces)
     assert restore.differences({n: t.told() for n, t in reading.tallies.items()}, restore.tallies(target)) == []
