@@ -9,10 +9,10 @@ sidecar, goes on with it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import answering, clock, policies, replies
@@ -27,6 +27,7 @@ from clinic_core.domain.replies import Intent, Written
 from clinic_core.errors import Conflict, IllegalTransition
 from clinic_core.services import answers, appointments
 
+T = TypeVar("T")
 log = logging.getLogger("clinic_core.messages")
 
 STOPPED: Final = "stopped"
@@ -69,9 +70,7 @@ def receive(clinic: Clinic, written: Written) -> InboundMessage:
 def complete(clinic: Clinic) -> int:
     """Finish the replies whose worker died before it did; how many. For the sidecar."""
     cut_off = [one for one in clinic.inbound.unfinished() if clinic.server_now() - one.received_at >= _PATIENCE]
-    for message in cut_off:
-        finish(clinic, message)
-    return len(cut_off)
+    return _each(cut_off, lambda message: finish(clinic, message))
 
 
 def fetch(clinic: Clinic) -> int:
@@ -88,11 +87,22 @@ def fetch(clinic: Clinic) -> int:
         except CarrierError as error:
             log.warning("replies not fetched", extra={"fields": {"channel": channel.value, "code": error.code}})
             continue
-        for written in found:
-            if clinic.inbound.find(written.id) is None:
-                receive(clinic, written)
-                missed += 1
+        new = [written for written in found if clinic.inbound.find(written.id) is None]
+        missed += _each(new, lambda written: receive(clinic, written))
     return missed
+
+
+def _each(found: Sequence[T], work: Callable[[T], object]) -> int:
+    """Do all of them, and only then raise what went wrong with the last: one must not keep the others waiting."""
+    failed: Exception | None = None
+    for one in found:
+        try:
+            work(one)
+        except Exception as error:  # noqa: BLE001 - raised below
+            failed = error
+    if failed is not None:
+        raise failed
+    return len(found)
 
 
 def finish(clinic: Clinic, message: InboundMessage) -> InboundMessage:

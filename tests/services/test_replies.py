@@ -505,6 +505,27 @@ def test_what_does_not_fit_together_is_found(world: World) -> None:
     ]
 
 
+def test_one_that_cannot_be_finished_keeps_no_other_waiting(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug with one reply would leave all that came after it undone; it is still heard of."""
+    for n in range(3):
+        written = InboundMessage(
+            id=f"SM{n}", sender=f"+1500555000{n}", channel=Channel.SMS, text="", received_at=make.NOW
+        )
+        clinic.inbound.add(written)
+    real = type(clinic.patients).by_phone
+
+    def breaks(self: Any, phone: str) -> Any:
+        if phone.endswith("0"):
+            raise ValueError(phone)
+        return real(self, phone)
+
+    monkeypatch.setattr(type(clinic.patients), "by_phone", breaks)
+    clinic.now.pass_(minutes=1)  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="0$"):
+        replies.complete(clinic)
+    assert [one.id for one in clinic.inbound.unfinished()] == ["SM0"]
+
+
 def test_what_was_written_while_we_were_away_is_fetched(world: World) -> None:
     """The carrier tries its webhook once: without asking, everything written in an outage would be lost."""
     visit = booked(world)
