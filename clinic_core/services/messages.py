@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access, clock, reminding
@@ -28,7 +28,7 @@ from clinic_core.domain.messages import (
 from clinic_core.domain.people import ContactBy, Patient
 from clinic_core.domain.quiet import patient_zone, quiet_until
 from clinic_core.domain.reminding import Plan, Rules
-from clinic_core.errors import ClinicError, Conflict, IllegalTransition, Unavailable
+from clinic_core.errors import Conflict, IllegalTransition, Unavailable
 
 _TRIES: Final = 10
 _AT_ONCE: Final = 200
@@ -75,14 +75,16 @@ def plan(clinic: Clinic) -> int:
     For the sidecar. One that cannot be planned stops no other: its error is raised after those beside it.
     """
     _notice_policy(clinic)
-    done, failed = 0, None
+    done, failed = 0, cast(Exception | None, None)
     while failed is None and (marked := clinic.appointments.with_open_messages(most=_AT_ONCE)):
         patients = clinic.patients.get_many({visit.patient_id for visit in marked})
         for visit in marked:
             try:
                 plan_visit(clinic, visit, patient=patients.get(visit.patient_id))
                 done += 1
-            except ClinicError as error:
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - raised when those beside it are planned
                 failed = error
     if failed is not None:
         raise failed

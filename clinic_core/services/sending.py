@@ -25,7 +25,7 @@ from clinic_core.domain.carriers import Carrier, CarrierError, Fault, Outgoing
 from clinic_core.domain.dispatching import Scene, Verdict
 from clinic_core.domain.messages import Channel, Communication, MessageKind, MessageStatus, Reason
 from clinic_core.domain.people import Patient
-from clinic_core.errors import Conflict
+from clinic_core.errors import Conflict, Unavailable
 from clinic_core.services import alerts, composing, messages, send_results
 from clinic_core.services.send_results import PACE, Pace
 
@@ -72,7 +72,7 @@ def send_due(clinic: Clinic, *, pace: Pace = PACE, most: int = MOST_AT_ONCE) -> 
     until, sent = time.monotonic() + RUN_SECONDS, 0
     while time.monotonic() < until:
         due = clinic.communications.waiting(clinic.server_now(), most=most)
-        ready = _ready(clinic, due)
+        ready = _ready_at_all(clinic, due)
         going = _allowed(clinic, ready)
         for one in going:
             sent += _send(clinic, one, pace)
@@ -94,6 +94,20 @@ def watch(clinic: Clinic) -> None:
 
 
 # --- before the call -------------------------------------------------------------------------------------------------
+
+
+def _ready_at_all(clinic: Clinic, due: Sequence[Communication]) -> list[_Ready]:
+    """`_ready`; where one cannot be judged, as for a record that cannot be read, the others go all the same."""
+    try:
+        return _ready(clinic, due)
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - found below
+        if len(due) == 1:
+            log.error("a message could not be judged", extra={"fields": _described(due[0], error)})  # noqa: TRY400
+            send_results.fail(clinic, due[0], Reason.REFUSED, type(error).__name__)
+            return []
+    return [one for row in due for one in _ready_at_all(clinic, [row])]
 
 
 def _ready(clinic: Clinic, due: Sequence[Communication]) -> list[_Ready]:

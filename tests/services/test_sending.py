@@ -184,6 +184,17 @@ def test_who_does_not_want_it_or_cannot_get_it_stops_nobody_else(
     assert only(desk, other).status is M.COMPLETED
 
 
+def test_a_record_that_cannot_be_read_stops_nobody_else(
+    desk: Clinic, world: World, reception: Actor, carrier: TwilioServer
+) -> None:
+    """One patient's document that something else has spoilt, and nobody would hear from the clinic any more."""
+    visit = booked(desk, world, reception)
+    other = booked(desk, world, reception, "16:00", patient_id=world.ben.id)
+    desk.database["patients"].update_one({"_id": world.asha.id}, {"$set": {"created_at": "yesterday"}})
+    assert sending.send_due(desk) == 1
+    assert (only(desk, visit).status, only(desk, other).status) == (M.NOT_DONE, M.COMPLETED)
+
+
 def test_in_quiet_hours_it_waits_for_their_end(
     desk: Clinic, world: World, reception: Actor, carrier: TwilioServer
 ) -> None:
