@@ -57,12 +57,14 @@ def write(
     current = ""
     for name, raw in batches:
         if current and name != current:
-            yield _block(database, current, b"", end=crcs[current])
+            yield _head(database, current, end=crcs[current]) + TERMINATOR
             ended.add(current)
         current = name
         crcs[name] = crc64.xz(raw, crcs[name])
-        yield _block(database, name, raw)
-    yield from (_block(database, name, b"", end=crcs[name]) for name in crcs if name not in ended)
+        yield _head(database, name)
+        yield raw  # as it is: it may be large
+        yield TERMINATOR
+    yield from (_head(database, name, end=crcs[name]) + TERMINATOR for name in crcs if name not in ended)
 
 
 class Reader:
@@ -189,16 +191,10 @@ def _metadata(namespace: Namespace) -> str:
     return dumps(told, json_options=CANONICAL_JSON_OPTIONS)
 
 
-def _block(database: str, name: str, raw: bytes, *, end: int | None = None) -> bytes:
-    head = SON(
-        [
-            ("db", database),
-            ("collection", name),
-            ("EOF", end is not None),
-            ("CRC", Int64(0 if end is None else _signed(end))),
-        ]
-    )
-    return b"".join((bson.encode(head), raw, TERMINATOR))
+def _head(database: str, name: str, *, end: int | None = None) -> bytes:
+    """What a block begins with; `end` is the CRC where it is the collection's last."""
+    crc = Int64(0 if end is None else _signed(end))
+    return bson.encode(SON([("db", database), ("collection", name), ("EOF", end is not None), ("CRC", crc)]))
 
 
 def _namespace(found: Mapping[str, Any]) -> Namespace:

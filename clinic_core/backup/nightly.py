@@ -41,9 +41,9 @@ def night(shop: Workshop) -> Iterator[str]:
 def week(shop: Workshop) -> str:
     """Read every kept backup whole, everywhere. Raises Damaged naming the broken ones."""
     with shop.places.alone():
-        found = [(place.name, bad) for place in shop.places.all for bad in work.check_all(shop, place)]
+        found = [f"In the {place.name}: {fault}" for place in shop.places.all for fault in work.check_all(shop, place)]
     if found:
-        raise Damaged(" ".join(f"{bad.id} in the {name}: {bad.reason}" for name, bad in found))
+        raise Damaged(" ".join(found))
     return "all are as they were written"
 
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from pymongo.database import Database
 
-from clinic_core.backup import catalogue, dump, keys, moments, restore, sealed
+from clinic_core.backup import anchors, catalogue, dump, keys, moments, restore, sealed
 from clinic_core.backup import manifest as manifests
 from clinic_core.backup.catalogue import Entry
 from clinic_core.backup.keys import Keys
@@ -241,14 +241,17 @@ def prune(shop: Workshop, place: Objects) -> list[str]:
     return gone
 
 
-def check_all(shop: Workshop, place: Objects) -> list[Entry]:
-    """Read every kept backup whole: size, SHA-256 and signature. Returns those that are broken."""
+def check_all(shop: Workshop, place: Objects) -> list[str]:
+    """Read every kept backup whole, and look at what the manifests say of each other and of the audit trail.
+
+    What is wrong, in sentences; [] when nothing is.
+    """
     shop.say(f"Reading every backup in the {place.name} …")
     found = catalogue.entries(place, shop.public_key)
-    broken = [each for each in found if each.reason]
     for each in found:
         shop.note(Step.FOUND_BROKEN if each.reason else Step.CHECKED, each.id, note=each.reason)
-    return broken
+    broken = [f"Backup {each.id}: {each.reason}" for each in found if each.reason]
+    return [*broken, *anchors.faults(shop.clinic, found)]
 
 
 def clinic_on(clinic: Clinic, url: str) -> Clinic:

@@ -109,11 +109,11 @@ def _verify(args: argparse.Namespace) -> int:
     with _workshop(args, identity) as shop:
         if args.all or not (args.backup or identity):
             places = shop.places.all if args.all else [shop.places.named(args.place)]
-            broken = [(place.name, bad) for place in places for bad in work.check_all(shop, place)]
-            for name, bad in broken:
-                print(f"{bad.id} in the {name}: {bad.reason}")
-            _say("Some are broken." if broken else "All are as they were written.")
-            return 1 if broken else 0
+            faults = [f"In the {place.name}: {fault}" for place in places for fault in work.check_all(shop, place)]
+            for fault in faults:
+                print(fault)
+            _say("Not all is well." if faults else "All are as they were written.")
+            return 1 if faults else 0
         place = shop.places.named(args.place)
         if identity is None:
             entry = catalogue.entry(place, args.backup, shop.public_key)

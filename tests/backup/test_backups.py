@@ -16,6 +16,7 @@ from clinic_core.backup import catalogue, dump, nightly, recovery, restore, scra
 from clinic_core.backup import manifest as manifests
 from clinic_core.backup.places import Places
 from clinic_core.backup.work import Workshop
+from clinic_core.domain.access import Role
 from clinic_core.domain.backups import State, Step
 from clinic_core.errors import AlreadyExists, Conflict, Damaged, StorageFailed
 from tests import make
@@ -130,14 +131,16 @@ def test_what_cannot_be_restored_is_not_good(world: World, tmp_path: Path, monke
 @pytest.mark.parametrize("code", [20, 251], ids=["no transactions", "ended meanwhile"])
 def test_a_server_that_shows_no_single_moment_is_named(world: World, tmp_path: Path, code: int) -> None:
     """A standalone server, or a transaction that took too long: one collection after the other, and it says so."""
-    shop = shop_of(world.clinic, tmp_path)
-    world.clinic.client.admin.command(
-        {
-            "configureFailPoint": "failCommand",
-            "mode": {"times": 1},
-            "data": {"failCommands": ["find"], "errorCode": code},
-        }
-    )
+    told: list[str] = []
+
+    def refuse(stage: str) -> None:
+        told.append(stage)
+        if told == ["Writing the backup …"]:  # the first find of the transaction fails
+            data = {"failCommands": ["find"], "errorCode": code}
+            fault = {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data}
+            world.clinic.client.admin.command(fault)
+
+    shop = shop_of(world.clinic, tmp_path, say=refuse)
     made = work.create(shop).manifest
     assert made.mode == dump.PER_COLLECTION
     assert made.collections["patients"]["count"] == 2
@@ -206,8 +209,25 @@ def test_the_week_and_the_watch(world: World, tmp_path: Path, clock: make.Clock)
     assert "as they were written" in nightly.week(shop)
     path = tmp_path / "backups" / manifests.archive_key(made.id)
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.raises(Damaged, match=f"{made.id} in the folder .*other contents.*Use another"):
+    with pytest.raises(Damaged, match=f"In the folder .*{made.id}: .*other contents.*Use another"):
         nightly.week(shop)
     clock.pass_(hours=27)
     assert nightly.watch(shop.clinic) == "overdue"
     assert [alert.id for alert in world.clinic.alerts.open()] == [nightly.OVERDUE]
+
+
+def test_a_forged_past_is_found(world: World, tmp_path: Path, clock: make.Clock) -> None:
+    """With the machine's own key a backup can be replaced and the audit trail cut; the signed ones contradict it."""
+    clinic, line = world.clinic, make.actor(Role.ADMIN)
+    clinic.audit.record(line, "user.write", "someone")
+    shop = shop_of(clinic, tmp_path)
+    first = work.create(shop).manifest
+    clock.pass_(minutes=1)
+    second = work.create(shop).manifest
+    assert work.check_all(shop, shop.places.folder) == []
+    forged = replace(first, audit_head={})
+    shop.places.folder.put_bytes(manifests.manifest_key(first.id), manifests.signed(forged, shop.own_keys))
+    clinic.database["audit_events"].update_one({"_id": second.audit_head["id"]}, {"$set": {"username": "nobody"}})
+    replaced, changed = work.check_all(shop, shop.places.folder)
+    assert f"{first.id} is not the one that {second.id} followed" in replaced
+    assert f"The audit trail is not what it was at backup {second.id}" in changed
