@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import streamlit as st
@@ -16,14 +16,15 @@ from ui import errors, forms, messages_parts, session, widgets
 from ui.rows import Mark, Row, Step, rows
 
 _PLACE: Final = "messages.failed"
-_AGAIN, _RELEASE, _STOP = "again", "release", "stop"
+_AGAIN, _ASIDE, _RELEASE, _STOP = "again", "aside", "release", "stop"
 _STEPS: Final[dict[str, Callable[[Clinic, Actor, str], object]]] = {
     _AGAIN: message_desk.send_again,
+    _ASIDE: message_desk.put_aside,
     _RELEASE: message_desk.release,
     _STOP: message_desk.stop,
 }
-_LABELS: Final = {_AGAIN: "Send again", _RELEASE: "Release", _STOP: "Stop"}
-_DONE: Final = {_RELEASE: "let go out", _STOP: "stopped"}
+_LABELS: Final = {_AGAIN: "Send again", _ASIDE: "Done", _RELEASE: "Release", _STOP: "Stop"}
+_DONE: Final = {_ASIDE: "put aside", _RELEASE: "let go out", _STOP: "stopped"}
 _HEIGHT: Final = 480
 
 
@@ -36,7 +37,7 @@ def show(clinic: Clinic, actor: Actor) -> None:
         return
     may = allows(actor, "message.send")
     _on_hold(clinic, actor, found.on_hold, may=may)
-    _failed(clinic, found.failed, may=may)
+    _failed(clinic, actor, found.failed, may=may)
     messages_parts.show_opened()
 
 
@@ -51,8 +52,8 @@ def _on_hold(clinic: Clinic, actor: Actor, lines: tuple[Line, ...], *, may: bool
     )
     if may:
         with st.container(horizontal=True):
-            _all(clinic, actor, lines, _RELEASE)
-            _all(clinic, actor, lines, _STOP)
+            _all(clinic, actor, lines, _RELEASE, f"Release all {len(lines)}")
+            _all(clinic, actor, lines, _STOP, f"Stop all {len(lines)}")
     given = tuple(Step(step, _LABELS[step]) for step in (_RELEASE, _STOP)) if may else ()
     rows(
         "Messages on hold",
@@ -64,14 +65,14 @@ def _on_hold(clinic: Clinic, actor: Actor, lines: tuple[Line, ...], *, may: bool
     )
 
 
-def _all(clinic: Clinic, actor: Actor, lines: tuple[Line, ...], step: str) -> None:
-    label, done = _LABELS[step], _DONE[step]
-    with st.popover(f"{label} all", key=f"messages.{step}.area"):
-        st.markdown(f"{label} {len(lines)} messages?")
+def _all(clinic: Clinic, actor: Actor, lines: Sequence[Line], step: str, label: str) -> None:
+    """A step with many, asked for twice."""
+    with st.popover(label, key=f"messages.{step}.area"):
+        st.markdown(f"{label}?")
         if st.button("Yes", key=f"messages.{step}.all", type="primary"):
             with session.show_errors():
                 count = message_desk.each(clinic, actor, [line.message.id for line in lines], _STEPS[step])
-                forms.done(f"{count} messages are {done}.")
+                forms.done(f"{count} messages are {_DONE[step]}.")
 
 
 def _held(clinic: Clinic, line: Line, steps: tuple[Step, ...]) -> Row:
@@ -90,11 +91,14 @@ def _held(clinic: Clinic, line: Line, steps: tuple[Step, ...]) -> Row:
     )
 
 
-def _failed(clinic: Clinic, lines: tuple[Line, ...], *, may: bool) -> None:
+def _failed(clinic: Clinic, actor: Actor, lines: tuple[Line, ...], *, may: bool) -> None:
     if not lines:
         return
     st.subheader("Failed", anchor=False)
-    st.caption("The latest first. Once the cause is mended, send it again; or call.")
+    st.caption("The latest first. Once the cause is mended, send it again; or call, and it is done.")
+    over = [line for line in lines if not _is_of_use(clinic, line)]
+    if may and over:
+        _all(clinic, actor, over, _ASIDE, f"Put aside {len(over)} whose visit has begun")
     rows(
         "Messages that failed",
         ("Patient", "Due", "What", "To", "Why", "What to do"),
@@ -105,11 +109,16 @@ def _failed(clinic: Clinic, lines: tuple[Line, ...], *, may: bool) -> None:
     )
 
 
+def _is_of_use(clinic: Clinic, line: Line) -> bool:
+    start = line.message.about_start
+    return start is None or start > clinic.now()
+
+
 def _dead(clinic: Clinic, line: Line, *, may: bool) -> Row:
     message = line.message
     trouble = message_help.trouble(message) or message_help.Trouble("Not known")
-    useful = message.about_start is None or message.about_start > clinic.now()
-    again = (Step(_AGAIN, _LABELS[_AGAIN]),) if may and useful else ()
+    useful = _is_of_use(clinic, line)
+    mine = ((_AGAIN,) if useful else ()) + (_ASIDE,) if may else ()
     return Row(
         id=message.id,
         label=f"{line.patient.name}, {messages_parts.what(message)}",
@@ -119,9 +128,9 @@ def _dead(clinic: Clinic, line: Line, *, may: bool) -> Row:
             messages_parts.what(message),
             message.recipient or message_help.recipient_of(line.patient),
             Mark(trouble.why, "red"),
-            trouble.advice if useful else "The visit has begun: nothing more to do.",
+            trouble.advice if useful else "The visit has begun.",
         ),
-        steps=(*again, messages_parts.OPEN),
+        steps=(*(Step(step, _LABELS[step]) for step in mine), messages_parts.OPEN),
     )
 
 

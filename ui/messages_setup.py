@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import streamlit as st
 
 from clinic_core.clinic import Clinic
+from clinic_core.domain.messages import Channel
 
-_TWILIO = "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_PHONE_NUMBER"
+_NEEDED: Final = {
+    Channel.SMS: "`TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN` and `TWILIO_PHONE_NUMBER`",
+    Channel.WHATSAPP: "`TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN` and `TWILIO_WHATSAPP_NUMBER`",
+    Channel.EMAIL: "`SMTP_HOST`, `SMTP_USER`, `SMTP_PASS` and `SMTP_FROM`",
+}
+_ICON: Final = ":material/cell_tower:"
 
 
 def show(clinic: Clinic, *, brief: bool = False) -> None:
-    """Say which channels go nowhere yet; nothing where all is set up. `brief` hides what to do behind one line."""
+    """Say which ways go nowhere yet, and what to do; nothing where all is set up. `brief` hides it behind one line."""
+    told = _told(clinic)
+    if told and brief:
+        with st.expander("Not all messages reach patients yet: what to set up", icon=_ICON):
+            st.markdown(told)
+    elif told:
+        st.info(told, icon=_ICON)
+
+
+def _told(clinic: Clinic) -> str:
     settings = clinic.settings
-    missing = []
-    if not settings.twilio_account_sid:
-        missing.append(
-            f"SMS and WhatsApp: an administrator sets `{_TWILIO.replace(', ', '`, `').replace(' and ', '` and `')}`"
-        )
-    elif not settings.twilio_whatsapp_number:
-        missing.append("WhatsApp: an administrator sets `TWILIO_WHATSAPP_NUMBER`")
-    if not settings.smtp_host:
-        missing.append("E-mail: an administrator sets `SMTP_HOST`, `SMTP_USER`, `SMTP_PASS` and `SMTP_FROM`")
+    missing = [way for way in Channel if way not in clinic.carriers]
+    where = "are not sent" if settings.is_production else "go to the sidecar's console"
     if missing:
-        lines = "\n".join(f"- {one}." for one in missing)
-        if brief:
-            with st.expander("Not all messages reach patients yet: what to set up", icon=":material/cell_tower:"):
-                st.markdown(f"So far they go to the sidecar's console.\n{lines}")
-        else:
-            st.info(f"Not set up; so far they go to the sidecar's console:\n{lines}", icon=":material/cell_tower:")
-    elif not settings.is_production and not settings.messages_to:
-        st.info(
+        lines = "\n".join(f"- {way.label}: an administrator sets {_NEEDED[way]}." for way in missing)
+        return f"Some ways are not set up; messages by them {where} so far.\n{lines}"
+    if not settings.is_production and not settings.messages_to:
+        return (
             "Outside production nobody is written to: messages go to the sidecar's console. "
-            "`MESSAGES_TO` names the numbers and addresses that may get some, for trying out.",
-            icon=":material/cell_tower:",
+            "`MESSAGES_TO` names the numbers and addresses that may get some, for trying out."
         )
+    return ""

@@ -9,6 +9,7 @@ import streamlit as st
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
+from clinic_core.domain.alerts import Severity
 from clinic_core.services import message_desk
 from ui import (
     booking,
@@ -22,6 +23,7 @@ from ui import (
     session,
     visit_drawer,
 )
+from ui.text import plain
 
 
 class _Part(NamedTuple):
@@ -43,17 +45,19 @@ def show(clinic: Clinic, actor: Actor) -> None:
     """Draw the part that is chosen, of those that the actor may see."""
     forms.show_done()
     mine = {part.title: part for part in PARTS if session.may_open(actor, part.action)}
-    with st.container(horizontal=True, vertical_alignment="center"):
-        chosen = st.segmented_control(
-            "Part",
-            list(mine),
-            default=next(iter(mine)),
-            required=True,
-            key="messages",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
-        _waiting(*message_desk.waiting(clinic, actor))
+    chosen = st.segmented_control(
+        "Part",
+        list(mine),
+        default=next(iter(mine)),
+        required=True,
+        key="messages",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    _waiting(*message_desk.waiting(clinic, actor))
+    for alert in message_desk.alerts(clinic, actor):
+        place = st.error if alert.severity is Severity.CRITICAL else st.warning
+        place(plain(f"{alert.summary} {alert.advice}"), icon=":material/warning:")
     messages_setup.show(clinic, brief=True)
     mine[chosen].show(clinic, actor)
     visit_drawer.show()

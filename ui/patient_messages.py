@@ -37,7 +37,7 @@ def show(clinic: Clinic, actor: Actor, record: PatientRecord) -> None:
     lines.sort(key=lambda pair: pair[0], reverse=True)
     rows(
         "Messages",
-        ("When", "What", "Way", "Visit", "State", "Text"),
+        ("When", "What", "Way", "Visit", "State", "Note"),
         [row for _, row in lines],
         key="patient_messages.rows",
         on_step=messages_parts.open_later,

@@ -56,7 +56,7 @@ def _choose(clinic: Clinic) -> Template:
     usual = view.message_policy.default_language
     codes = templates.languages(view.templates)
     codes += tuple(code for code in templates.all_languages() if code not in codes)
-    kinds, channels, languages = st.columns([3, 3, 2], vertical_alignment="bottom")
+    kinds, channels, languages = st.columns([3, 3, 2])
     kind = (
         kinds.selectbox("Message", tuple(MessageKind), index=1, format_func=lambda one: one.label, key=f"{_NAME}.kind")
         or MessageKind.REMINDER
@@ -186,7 +186,8 @@ def _preview(clinic: Clinic, wanted: Template) -> None:
         return
     st.html(_bubble(clinic, wanted, rendered))
     if wanted.channel is Channel.EMAIL:
-        st.caption("Visits come with their calendar entry. E-mails cost nothing here.")
+        entry = "With an entry for the patient's calendar. " if "day" in RULES[wanted.kind].required else ""
+        st.caption(f"{entry}No carrier charges for it.")
         return
     _size(clinic, wanted, rendered)
     if wanted.content_sid:

@@ -21,6 +21,9 @@ from clinic_core.domain.people import ContactBy, Patient
 
 LOST: Final = frozenset({Delivery.UNDELIVERED, Delivery.FAILED})
 ARRIVED: Final = frozenset({Delivery.DELIVERED, Delivery.READ})
+DEAD: Final = frozenset(
+    {Reason.BAD_RECIPIENT, Reason.REFUSED, Reason.NO_ANSWER, Reason.NO_TEMPLATE}
+)  # of a dead letter, also once somebody put it aside
 WAITS: Final = frozenset({MessageStatus.PREPARATION, MessageStatus.IN_PROGRESS, MessageStatus.ON_HOLD})
 _TELLS: Final = frozenset({MessageKind.REMINDER, MessageKind.CHANGED})  # what keeps a visit in mind
 
@@ -106,8 +109,10 @@ def gap(
     unreachable = _unreachable(patient) or (Gap.OPTED_OUT if opted_out else None)
     if unreachable is not None or any(one.status in WAITS for one in telling):
         return unreachable
-    if any(one.status in (MessageStatus.NOT_DONE, MessageStatus.COMPLETED) for one in telling):
-        return Gap.LOST if out else Gap.FAILED
+    if out:
+        return Gap.LOST
+    if any(one.status is MessageStatus.NOT_DONE or one.reason in DEAD for one in telling):
+        return Gap.FAILED
     return Gap.LATE if MessageKind.REMINDER in policy.kinds else Gap.SWITCHED_OFF
 
 

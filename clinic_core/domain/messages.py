@@ -82,7 +82,9 @@ NEXT: Final[dict[MessageStatus, frozenset[MessageStatus]]] = {
     MessageStatus.STOPPED: frozenset(  # the visit was moved back, consent came back
         {MessageStatus.PREPARATION, MessageStatus.COMPLETED}
     ),
-    MessageStatus.NOT_DONE: frozenset({MessageStatus.PREPARATION, MessageStatus.COMPLETED}),
+    MessageStatus.NOT_DONE: frozenset(  # again, or put aside
+        {MessageStatus.PREPARATION, MessageStatus.STOPPED, MessageStatus.COMPLETED}
+    ),
     MessageStatus.ON_HOLD: frozenset({MessageStatus.PREPARATION, MessageStatus.STOPPED, MessageStatus.COMPLETED}),
 }
 

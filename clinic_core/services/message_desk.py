@@ -11,6 +11,7 @@ from typing import Final
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access, clock, message_help
 from clinic_core.domain.access import Actor
+from clinic_core.domain.alerts import Alert
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
 from clinic_core.domain.message_help import Gap
 from clinic_core.domain.messages import NEXT, Communication, InboundMessage, MessageStatus, OptOut, Reason
@@ -19,6 +20,7 @@ from clinic_core.errors import Conflict, IllegalTransition, NotFound
 
 _AGAIN: Final = timedelta(hours=2)  # so long a message that is sent again is of use, where no visit says more
 _MOST_REPLIES: Final = 20
+_ALERTS: Final = "messages:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,12 @@ def waiting(clinic: Clinic, actor: Actor) -> tuple[int, int]:
     return clinic.inbound.count_open(), clinic.communications.count_failed()
 
 
+def alerts(clinic: Clinic, actor: Actor) -> list[Alert]:
+    """What is wrong with sending as such, such as a budget that is used up."""
+    access.require(actor, "message.read")
+    return [alert for alert in clinic.alerts.open() if alert.id.startswith(_ALERTS)]
+
+
 def of_patient(clinic: Clinic, actor: Actor, patient: Patient) -> Letters:
     """A patient's messages both ways, as the record shows them; the reading is in the audit trail."""
     access.require(actor, "message.read")
@@ -154,6 +162,13 @@ def send_again(clinic: Clinic, actor: Actor, message_id: str) -> Communication:
         )
 
     return _changed(clinic, actor, message_id, MessageStatus.NOT_DONE, again)
+
+
+def put_aside(clinic: Clinic, actor: Actor, message_id: str) -> Communication:
+    """Take a message that failed from the list: it was dealt with, and is never sent."""
+    return _changed(
+        clinic, actor, message_id, MessageStatus.NOT_DONE, lambda m: _to(m, MessageStatus.STOPPED, m.reason)
+    )
 
 
 def release(clinic: Clinic, actor: Actor, message_id: str) -> Communication:

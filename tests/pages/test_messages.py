@@ -7,10 +7,11 @@ from streamlit.testing.v1 import AppTest
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
+from clinic_core.domain.alerts import Severity
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
 from clinic_core.domain.messages import Delivery, MessagePolicy, MessageStatus, OptOut, Reason
 from clinic_core.domain.people import ContactBy
-from clinic_core.services import directory
+from clinic_core.services import alerts, directory
 from tests import make
 from tests.conftest import World
 from tests.pages import clicks, screen
@@ -92,6 +93,28 @@ def test_a_dead_letter_is_sent_again(world: World, reception: Actor) -> None:
     assert "Nothing failed" in screen.said(page)
     found = world.clinic.communications.find(dead.id)
     assert found is not None and found.status is M.PREPARATION
+
+
+def test_what_is_of_no_use_any_more_is_put_aside_at_once(world: World, reception: Actor, clock: make.Clock) -> None:
+    """A week's dead letters are not clicked away one by one; those that can still go out stay."""
+    past, ahead = visit(world, "10:00"), visit(world, "10:00", start=make.at("10:00", make.SUNDAY))
+    dead = [make.reminder(one, status=M.NOT_DONE, reason=Reason.REFUSED) for one in (past, ahead)]
+    world.clinic.communications.add_many(dead)
+    clock.pass_(days=2)
+    page = part(world.clinic, reception, "Failed")
+    assert "2 failed" in screen.said(page)
+
+    page.button(key="messages.aside.all").click()
+    screen.run(page)
+    assert [one.id for one in world.clinic.communications.failed()] == [dead[1].id]
+
+
+def test_a_budget_that_is_used_up_is_told_to_everybody(world: World, reception: Actor) -> None:
+    """Reception wonders otherwise why nothing goes out."""
+    alerts.raise_alert(world.clinic, "messages:budget", severity=Severity.CRITICAL, summary="It is used up.")
+    alerts.raise_alert(world.clinic, "backup:overdue", severity=Severity.CRITICAL, summary="Not theirs.")
+
+    assert screen.errors(part(world.clinic, reception, "Tomorrow")) == [r"It is used up\."]
 
 
 def test_what_a_restore_put_on_hold_is_released_at_once(world: World, reception: Actor) -> None:

@@ -51,6 +51,25 @@ class TestDays:
         assert once == again
         assert once != other
 
+    def test_patients_are_written_to_and_write_back(self, half_year):
+        """Reminders of the last days with what became of them, those of the days to come, replies that fit them."""
+        messages = {m.id: m for day in half_year for m in day.messages}
+        visits = {v.id: v for day in half_year for v in day.appointments}
+        replies = [r for day in half_year for r in day.replies]
+        assert len(messages) == sum(len(day.messages) for day in half_year) > 1_000
+        assert len({m.reference for m in messages.values()}) == len(messages)
+        states = Counter(m.status.value for m in messages.values())
+        assert states["completed"] > states["preparation"] > states["stopped"] > states["not-done"] > 0
+        assert all(m.text for m in messages.values() if m.status.value == "completed")
+        assert all((m.due_at > NOON) == (m.status.value == "preparation") or m.reason for m in messages.values())
+        for reply in replies:
+            assert messages[reply.answers].sent_at < reply.received_at <= NOON
+            assert reply.open or reply.intent == "confirm" or reply.handled_at
+        confirmed = [v for v in visits.values() if v.confirmed_at]
+        assert {v.id for v in confirmed} <= {r.appointment_id for r in replies}
+        missed = sum(v.status is AppointmentStatus.NOSHOW for v in confirmed) / len(confirmed)
+        assert len(confirmed) > 100 and missed < 0.06
+
     def test_the_past_does_not_depend_on_the_hour(self):
         """The clock cuts today short and changes nothing before it."""
         early = list(rules.days(make.at("07:00"), YEARS, 1))

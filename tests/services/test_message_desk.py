@@ -112,6 +112,18 @@ class TestFailed:
         assert [one.id for one in world.clinic.communications.waiting(make.NOW, most=5)] == [dead.id]
         assert message_desk.trouble(world.clinic, reception).failed == ()
 
+    def test_a_dead_letter_that_was_dealt_with_leaves_the_list(self, world: World, reception: Actor) -> None:
+        """Or the list grows for ever, and nobody sees the new ones; the visit is still one that nobody reminds of."""
+        about = visit(world)
+        dead = message(world, about, M.NOT_DONE, reason=Reason.BAD_RECIPIENT)
+
+        after = message_desk.put_aside(world.clinic, reception, dead.id)
+
+        assert (after.status, after.reason) == (M.STOPPED, Reason.BAD_RECIPIENT)
+        assert message_desk.waiting(world.clinic, reception) == (0, 0)
+        (left,) = message_desk.plan(world.clinic, reception, make.TUESDAY).unreminded
+        assert left.gap is Gap.FAILED
+
     def test_nothing_is_sent_about_a_visit_that_has_begun(self, world: World, reception: Actor) -> None:
         """The patient is there, or it is too late."""
         dead = message(world, visit(world, "08:00", start=make.at("08:00")), M.NOT_DONE, reason=Reason.NO_ANSWER)
