@@ -3,7 +3,8 @@ FROM python:3.13-slim
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
-RUN useradd --system --uid 10001 --create-home --home-dir /home/clinic clinic
+RUN useradd --system --uid 10001 --create-home --home-dir /home/clinic clinic \
+    && install -d -o clinic -g clinic -m 700 /data
 WORKDIR /app
 
 COPY requirements.txt .

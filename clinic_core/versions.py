@@ -10,6 +10,14 @@ from clinic_core.settings import ROOT
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)(?:\s*;\s*(.*))?", re.MULTILINE)
 
 
+def ours() -> str:
+    """The version of this program."""
+    try:
+        return version("clinic")
+    except PackageNotFoundError:  # it runs from its folder
+        return "development"
+
+
 def differing(pins: str | None = None) -> list[str]:
     """A line for each package that is missing or of another version than ``requirements.txt`` pins."""
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8") if pins is None else pins

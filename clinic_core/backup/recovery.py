@@ -21,7 +21,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain.backups import Step
 from clinic_core.domain.changes import Restored as Settled
 from clinic_core.errors import AlreadyExists, Damaged, InvalidInput, NotFound
-from clinic_core.folder import DataFolder
+from clinic_core.folder import UP, DataFolder
 from clinic_core.gateways.objects import Objects
 from clinic_core.services import check
 from clinic_core.store.mongo import Document
@@ -88,6 +88,8 @@ def into_new_database(
     if not _NAME.fullmatch(name):
         raise InvalidInput(f"{name!r} is no name for a database: use letters, digits, _ and -.")
     stages = Stages(shop.say)
+    if is_embedded(shop.clinic) and _is_open(shop.clinic):
+        shop.say("The clinic is open: it will stand still while indexes are built. Better stop it first.")
     with opened(at_database(shop.clinic.settings.database_url, name)) as target:
         if target.database.list_collection_names():
             raise AlreadyExists(f"There is a database {name} already. Choose another name with --into.")
@@ -158,6 +160,11 @@ def _replaying(
 def _counted(database: Database[Document]) -> dict[str, int]:
     names = [each["name"] for each in database.list_collections() if each.get("type") != "view"]
     return {name: database[name].estimated_document_count() for name in names}
+
+
+def _is_open(clinic: Clinic) -> bool:
+    running = DataFolder(clinic.settings.data_dir).running()
+    return running is not None and running.kind == UP
 
 
 def _shown(url: str) -> str:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from pymongo.database import Database
 
+from clinic_core import versions
 from clinic_core.backup import anchors, catalogue, dump, keys, moments, restore, sealed
 from clinic_core.backup import manifest as manifests
 from clinic_core.backup.catalogue import Entry
@@ -304,7 +304,7 @@ def _manifest(shop: Workshop, backup_id: str, now: datetime, reading: dump.Dump,
         size=seal.size,
         sha256=seal.sha256,
         server_version=reading.server_version,
-        version=_version(),
+        version=versions.ours(),
         operation_time=[moment.time, moment.inc] if moment else None,
         previous={"id": before.id, "sha256": before.digest} if before else None,
         audit_head=reading.audit_head,
@@ -321,7 +321,7 @@ def _recorded(
         verified_at=shop.clinic.now().astimezone(UTC).isoformat(),
         milliseconds=stages.milliseconds,
         violations=violations,
-        version=_version(),
+        version=versions.ours(),
     )
     if shop.keys is not None and not shop.trusted:
         place.put_bytes(manifests.verified_key(made.id), manifests.signed(record, shop.keys))
@@ -337,13 +337,6 @@ def _made_at(entry: Entry) -> datetime:
         return datetime.strptime(entry.id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)
-
-
-def _version() -> str:
-    try:
-        return version("clinic")
-    except PackageNotFoundError:
-        return "unpackaged"
 
 
 def public_key_of(settings: Settings) -> str:

@@ -88,7 +88,7 @@ LAYERS = (
         "clinic_core.backup",
         (
             *(f"clinic_core.{name}" for name in ("backup", "clinic", "domain", "embedded", "errors", "folder")),
-            *(f"clinic_core.{name}" for name in ("gateways", "reports", "services", "settings", "store")),
+            *(f"clinic_core.{name}" for name in ("gateways", "reports", "services", "settings", "store", "versions")),
         ),
         ("bson", "cryptography", "fastcrc", "pymongo", "pyrage"),
     ),
