@@ -21,7 +21,7 @@ from clinic_core.domain.messages import (
 from clinic_core.domain.people import ContactBy, Patient
 from clinic_core.domain.quiet import patient_zone
 
-MOST_ATTEMPTS: Final = 8
+MOST_ATTEMPTS: Final = 12  # of which nobody knows at first: each is a risk to come twice
 _LONGEST_DELAY: Final = timedelta(minutes=30)
 _MOST_DOUBLINGS: Final = 7
 

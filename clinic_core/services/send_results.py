@@ -40,13 +40,19 @@ def fail(clinic: Clinic, row: Communication, reason: Reason, code: str = "") -> 
 
 
 def put_off(clinic: Clinic, claimed: Communication, error: CarrierError | None = None, *, pace: Pace = PACE) -> None:
-    """Let a message that the carrier surely does not have wait for another try; given up after so many."""
-    asked = error.retry_after if error and error.retry_after else timedelta(0)
-    code = error.code if error else claimed.error_code
-    later = clinic.server_now() + (
-        max(asked, dispatching.delay_after(claimed.attempts, pace.first_delay)) if error else asked
-    )
-    if claimed.attempts >= MOST_ATTEMPTS or later >= claimed.expires_at:
+    """Let a message that the carrier surely does not have wait for another try.
+
+    What failed for a while is tried as long as it is of use. One of which nobody knew (no `error`) goes again at once
+    the first time, and is given up after so many.
+    """
+    now, code = clinic.server_now(), error.code if error else claimed.error_code
+    tried = claimed.attempts if error else claimed.attempts - 1
+    wait = dispatching.delay_after(tried, pace.first_delay) if tried else timedelta(0)
+    wait = min(wait, max((claimed.expires_at - now) / 2, pace.first_delay))  # so that the end of its time is used too
+    if error and error.retry_after:
+        wait = max(wait, error.retry_after)
+    later = clock.utc(now + wait)
+    if later >= claimed.expires_at or (error is None and claimed.attempts >= MOST_ATTEMPTS):
         fail(clinic, claimed, Reason.NO_ANSWER, code)
         return
     waiting = replace(claimed, status=MessageStatus.PREPARATION, retry_at=later, error_code=code)

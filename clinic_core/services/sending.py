@@ -337,7 +337,7 @@ def reconcile(clinic: Clinic, *, pace: Pace = PACE) -> int:
             log.warning("the carrier could not be asked", extra={"fields": fields})
             continue
         if taken is None:
-            send_results.put_off(clinic, row)
+            send_results.put_off(clinic, row, pace=pace)
         else:
             send_results.complete(clinic, row, taken, pace=pace)
         settled += 1

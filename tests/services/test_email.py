@@ -20,6 +20,7 @@ from icalendar import Calendar
 from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, CancelReason
+from clinic_core.domain.dispatching import MOST_ATTEMPTS
 from clinic_core.domain.ids import new_id
 from clinic_core.domain.messages import Channel, Communication, MessageKind, MessageStatus, Reason
 from clinic_core.domain.people import ContactBy
@@ -212,7 +213,7 @@ def test_a_message_that_cannot_be_made_stops_no_other(
     monkeypatch.setattr(EmailCarrier, "send", fails)
     assert sending.send_due(desk) == 1
     assert last(desk, second).status is M.COMPLETED
-    for _ in range(10):
+    for _ in range(MOST_ATTEMPTS):
         sending.reconcile(desk, pace=AT_ONCE)
         sending.send_due(desk)
     assert (last(desk, first).status, last(desk, first).reason) == (M.NOT_DONE, Reason.NO_ANSWER)

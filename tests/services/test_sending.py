@@ -15,6 +15,7 @@ from clinic_core.bench.twilio_server import ACCOUNT, FROM, TOKEN, Fault, TwilioS
 from clinic_core.clinic import Clinic, open_clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, CancelReason
+from clinic_core.domain.dispatching import MOST_ATTEMPTS
 from clinic_core.domain.ids import new_id
 from clinic_core.domain.messages import (
     Channel,
@@ -26,6 +27,7 @@ from clinic_core.domain.messages import (
     Reason,
 )
 from clinic_core.domain.people import ContactBy
+from clinic_core.embedded import free_port
 from clinic_core.gateways.sms import TwilioCarrier
 from clinic_core.services import alerts, appointments, messages, send_results, sending
 from clinic_core.services.send_results import Pace
@@ -35,7 +37,7 @@ from tests.conftest import World
 
 K, M = MessageKind, MessageStatus
 TUESDAY = make.TUESDAY
-AT_ONCE = Pace(patience=timedelta(0))
+AT_ONCE = Pace(patience=timedelta(0), first_delay=timedelta(0))
 QUICK = 0.5  # seconds
 
 
@@ -307,11 +309,27 @@ def test_a_carrier_that_never_answers_ends_with_a_dead_letter(
     """For ever in progress, nobody would look at it."""
     carrier.next_faults = [Fault.ERROR_BEFORE] * 99
     visit = booked(desk, world, reception)
-    for _ in range(10):
+    for _ in range(MOST_ATTEMPTS + 1):
         sending.send_due(desk)
         sending.reconcile(desk, pace=AT_ONCE)
     assert (only(desk, visit).status, only(desk, visit).reason) == (M.NOT_DONE, Reason.NO_ANSWER)
     assert carrier.messages == []
+
+
+def test_a_line_that_is_down_for_an_hour_costs_no_message(
+    desk: Clinic, world: World, reception: Actor, carrier: TwilioServer
+) -> None:
+    """Given up after so many tries, a clinic whose internet failed over noon would remind nobody of tomorrow."""
+    nowhere = replace(desk.settings, twilio_api_url=f"http://127.0.0.1:{free_port()}")
+    cut_off = replace(desk, carriers={Channel.SMS: TwilioCarrier(nowhere, Channel.SMS, FROM)})
+    visit = booked(cut_off, world, reception)
+    for _ in range(20):
+        sending.send_due(cut_off)
+        desk.now.pass_(minutes=3)  # type: ignore[attr-defined]
+    assert only(desk, visit).status is M.PREPARATION
+    assert only(desk, visit).attempts < 10
+    desk.now.pass_(minutes=30)  # type: ignore[attr-defined]
+    assert sending.send_due(desk) == 1
 
 
 def test_a_wrong_password_is_no_fault_of_the_messages(
