@@ -223,7 +223,8 @@ def ship(shop: Workshop) -> int:
 def prune(shop: Workshop, place: Objects) -> list[str]:
     """Delete the backups that nobody needs any more; their ids. Never the newest good one.
 
-    Only what is good counts. What is not is kept for a week after something good followed, for somebody to look at.
+    Only what is good counts. What was never verified goes a week after something good followed. What is broken stays
+    for somebody to look at: it may be good by the key of an installation before this one.
     """
     shop.say(f"Pruning the {place.name} …")
     found = catalogue.entries(place, shop.public_key, deep=place is shop.places.folder)
@@ -232,8 +233,9 @@ def prune(shop: Workshop, place: Objects) -> list[str]:
         return []
     stay = kept(good, shop.clinic.zone)
     newest = max(good.values())
-    bad = {each.id for each in found if not each.is_good and _made_at(each) < newest - FORGOTTEN_AFTER}
-    gone = sorted((good.keys() - stay) | bad)
+    made = {each.id: each.manifest.created for each in found if each.manifest and not each.is_good}
+    unproven = {name for name, at in made.items() if at < newest - FORGOTTEN_AFTER}
+    gone = sorted((good.keys() - stay) | unproven)
     for backup_id in gone:
         catalogue.forget(place, backup_id)
         if place is shop.places.folder:
@@ -323,20 +325,12 @@ def _recorded(
         violations=violations,
         version=versions.ours(),
     )
-    if shop.keys is not None and not shop.trusted:
+    if shop.keys is not None and shop.keys.public_signing_key == shop.public_key:  # else it is not ours to sign
         place.put_bytes(manifests.verified_key(made.id), manifests.signed(record, shop.keys))
         moments.proven(shop.clinic, made)
     note = f"{violations} faults in the data: run check" if violations else ""
     shop.note(step, made.id, size=made.size, documents=made.documents, milliseconds=stages.milliseconds, note=note)
     return record
-
-
-def _made_at(entry: Entry) -> datetime:
-    """When a backup was made, by its id: its manifest may not be believed."""
-    try:
-        return datetime.strptime(entry.id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
 
 
 def public_key_of(settings: Settings) -> str:

@@ -13,6 +13,7 @@ from clinic_core.clinic import Clinic, open_clinic
 
 def shop_of(clinic: Clinic, folder: Path, *, say: Callable[[str], None] = lambda _: None) -> Workshop:
     """A workshop for the clinic's database, with its data folder there; the kit is saved in it as ``kit``."""
+    folder.mkdir(exist_ok=True)
     settings = replace(clinic.settings, data_dir=folder)
     keys.ensure(settings, lambda text: (folder / "kit").write_text(text) and None)
     return work.workshop(open_clinic(settings, now=clinic.now), say=say)

@@ -166,6 +166,29 @@ def test_backups_are_pruned_and_chained(world: World, tmp_path: Path, clock: mak
     assert {each.id for each in catalogue.entries(shop.places.folder, shop.public_key)} == {made[1].id, made[2].id}
 
 
+def test_another_installations_backups_are_left_alone(world: World, tmp_path: Path, clock: make.Clock) -> None:
+    """After a reinstallation the old backups look forged to the new key, and are all there is."""
+    before = shop_of(world.clinic, tmp_path / "before")
+    old = work.create(before).manifest
+    clock.pass_(days=30)
+    shop = shop_of(world.clinic, tmp_path)
+    shop = replace(shop, places=before.places)
+    new = work.create(shop).manifest
+    _prove(shop, new.id)
+    assert work.prune(shop, shop.places.folder) == []
+    assert catalogue.entry(shop.places.folder, old.id, before.public_key).manifest == old
+
+
+def test_the_owners_key_proves_a_backup(world: World, tmp_path: Path) -> None:
+    """`backup verify --identity kit.txt` on the clinic's machine, where the night was killed before it verified."""
+    shop = shop_of(world.clinic, tmp_path)
+    made = work.create(shop).manifest
+    shop = replace(shop, trusted=shop.public_key)  # as the kit says
+    entry = recovery.chosen(shop.places.folder, shop.public_key, made.id)
+    work.verify(shop, shop.places.folder, entry, identity_of(shop))
+    assert _states(shop) == [State.VERIFIED]
+
+
 def _prove(shop: Workshop, backup_id: str) -> None:
     """Say that a backup was verified, without the work."""
     entry = catalogue.entry(shop.places.folder, backup_id, shop.public_key)
