@@ -54,9 +54,12 @@ def show(clinic: Clinic, actor: Actor) -> None:
         return
     _tiles(clinic, found)
     _chart(clinic, found)
+    _rows(clinic, actor, found, "day")
     _kinds(clinic, found)
+    _rows(clinic, actor, found, "kind", "lost-kind")
     _attendance(found)
-    _rows(clinic, actor, found)
+    _rows(clinic, actor, found, "visits")
+    messages_parts.show_opened()
 
 
 def _month_before(today: date) -> _Span:
@@ -190,23 +193,24 @@ def _visit_row(found: Figures, *, confirmed: bool) -> Row:
     )
 
 
-def _rows(clinic: Clinic, actor: Actor, found: Figures) -> None:
-    """The rows of the figure that was opened."""
+def _rows(clinic: Clinic, actor: Actor, found: Figures, *here: str) -> None:
+    """The rows of the figure that was opened, where it is one of those above."""
     behind: str = st.session_state.get(_BEHIND, "")
     what, _, which = behind.partition(":")
+    if what not in here:
+        return
     if what == "visits":
         visits = [visit for visit in found.visits if visit.confirmed is bool(int(which))]
         title = "Confirmed" if int(which) else "Did not confirm"
         _show_rows(
             title, len(visits), _visit_lines(clinic, actor, visits[-_MOST:][::-1]), ("Patient", "Visit", "Became")
         )
-    elif what:
+    else:
         some = [one for one in found.sent if _belongs(one, what, which)]
         lines = _message_lines(clinic, actor, some[-_MOST:][::-1])
         spent = clinic.organization().money_of_micros(sum(one.cost_micros for one in some))
         head = ("Patient", "Sent", "What", "Way", "State", "Segments", "Cost")
         _show_rows(f"{_title(what, which)}: {spent}", len(some), lines, head)
-    messages_parts.show_opened()
 
 
 def _belongs(one: Sent, what: str, which: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import time
 from typing import Any, Final, TypeAlias
@@ -39,10 +39,12 @@ _LABELS: Final = {
 }
 _HINTS: Final = {
     MessageKind.CONFIRMATION: "As soon as a visit is booked.",
+    MessageKind.REMINDER: "Before the visit, as often as it says on this page.",
     MessageKind.CHANGED: "As soon as a visit gets another time.",
     MessageKind.CANCELLED: "As soon as a visit is cancelled.",
     MessageKind.WAITLIST_OFFER: "When the front desk offers a time that became free.",
     MessageKind.RECALL: "When the front desk recalls a patient who agreed to it.",
+    MessageKind.BILL_DUE: "Of bills that are not paid by then.",
     MessageKind.REVIEW: "Only to patients who agreed to it.",
     MessageKind.REPLY: "What a patient is told who replies.",
 }
@@ -70,7 +72,7 @@ def _rules(clinic: Clinic, actor: Actor) -> None:
         with left:
             parts = [_kinds(fields), _after(fields)]
         with right:
-            parts += [_reminders(fields), _when(fields), _costs(fields, profile)]
+            parts += [_reminders(fields), _when(fields, templates.languages(view.templates)), _costs(fields, profile)]
         saving = st.form_submit_button(
             "Save", type="secondary" if versioned.is_clashing(_NAME) else "primary", icon=":material/save:"
         )
@@ -157,12 +159,11 @@ def _in_units(lead: int | None) -> tuple[int | None, str]:
     return lead // size, name
 
 
-def _when(fields: Fields[MessagePolicy]) -> Changes:
+def _when(fields: Fields[MessagePolicy], codes: Sequence[str]) -> Changes:
     st.subheader("Quiet hours and language")
     left, right = st.columns(2)
     start = _clock(left, fields, "quiet_from", "In the patient's own time zone. Answers still go out.")
     end = _clock(right, fields, "quiet_until", "The same as the beginning: there are no quiet hours.")
-    codes = templates.languages(templates.DEFAULTS)
     language = fields.choice(
         "default_language",
         codes,
