@@ -32,7 +32,6 @@ _STEPS: Final = {
     Step.EXPORTED: "export written",
 }
 _HISTORY_SHOWN: Final = 30
-_NONE: Final = "not measured"
 _MEGA: Final = 1_000_000
 _HOUR: Final = 60  # minutes
 
@@ -84,14 +83,9 @@ def _newest(clinic: Clinic, found: Overview) -> None:
             ("Newest good backup", f"{age} old", widgets.moment(clinic, good.created_at)),
             ("Its size", _size(good.size), f"{good.documents:,} documents"),
             ("Good backups", f"{kept}", f"of {len(found.backups)} kept"),
-            ("A whole recovery", _drill(found), "at the last drill" if _drill(found) != _NONE else "run backup drill"),
+            ("A whole recovery", f"{good.recovery_seconds or 0:,.0f} s", "when it was last tried"),
         ]
     )
-
-
-def _drill(found: Overview) -> str:
-    seconds = next((event.seconds for event in found.history if event.step is Step.DRILLED), None)
-    return _NONE if seconds is None else f"{seconds:,.0f} s"
 
 
 def _cells(clinic: Clinic, each: KnownBackup) -> tuple[str | Mark, ...]:

@@ -70,7 +70,7 @@ class KnownBackup:
     documents: int = 0
     verified_at: datetime | None = None
     checked_at: datetime | None = None
-    recovery_seconds: float | None = None  # of the last drill
+    recovery_seconds: float | None = None  # restored, compared and checked, when that was last tried
     note: str = ""
 
 
@@ -126,7 +126,7 @@ def _known(events: list[BackupEvent]) -> KnownBackup | None:
         documents=made.documents,
         verified_at=max((event.at for event in events if event.step in PROVEN), default=None),
         checked_at=_at(last.get(Step.CHECKED)),
-        recovery_seconds=last[Step.DRILLED].seconds if Step.DRILLED in last else None,
+        recovery_seconds=next((event.seconds for event in reversed(events) if event.step in PROVEN), None),
         note=verdict.note if verdict else "",
     )
 
