@@ -28,8 +28,11 @@ def bar(what: str, unit: str = "rows") -> Iterator[Progress]:
 
 
 def say(line: str) -> None:
-    """Print a line on stderr without tearing the bar."""
-    tqdm.write(line, file=sys.stderr)
+    """Print a line on stderr without tearing the bar; a log's own line stays where it was."""
+    if sys.stderr.isatty():
+        tqdm.write(line, file=sys.stderr)
+    else:
+        print(line, file=sys.stderr, flush=True)
 
 
 def tell(line: str) -> None:

@@ -23,7 +23,7 @@ from bson.json_util import RELAXED_JSON_OPTIONS, dumps
 from clinic_core.backup import archive, dump, keys, sealed
 from clinic_core.backup import manifest as manifests
 from clinic_core.backup.work import Workshop
-from clinic_core.domain.backups import Step
+from clinic_core.domain.backups import Step, new_backup_id
 from clinic_core.errors import Damaged
 from clinic_core.reports.export import safe
 from clinic_core.store.mongo import CODEC, Document, reaching
@@ -100,7 +100,7 @@ def manifest_key(export_id: str) -> str:
 
 def _written(shop: Workshop, mode: str) -> tuple[Export, str]:
     now, identity = shop.clinic.now(), keys.one_time_identity()
-    export_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}{secrets.token_hex(2)}"
+    export_id = new_backup_id(now, secrets.token_hex(2))
     counts: Counter[str] = Counter()
     shop.say("Writing the export …")
     with (

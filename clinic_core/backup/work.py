@@ -25,7 +25,7 @@ from clinic_core.backup.manifest import Manifest, Verification
 from clinic_core.backup.places import Places, places_of
 from clinic_core.backup.scratch import Scratch, scratch
 from clinic_core.clinic import Clinic, open_clinic
-from clinic_core.domain.backups import BackupEvent, Step, kept
+from clinic_core.domain.backups import REMEMBERED, BackupEvent, Step, kept, known, new_backup_id
 from clinic_core.domain.ids import new_id
 from clinic_core.errors import Damaged, NotFound
 from clinic_core.gateways.objects import Objects
@@ -251,9 +251,23 @@ def check_all(shop: Workshop, place: Objects) -> list[str]:
     shop.say(f"Reading every backup in the {place.name} …")
     found = catalogue.entries(place, shop.public_key)
     for each in found:
-        shop.note(Step.FOUND_BROKEN if each.reason else Step.CHECKED, each.id, note=each.reason)
+        _note_checked(shop, each)
+    if place is shop.places.folder:
+        for backup_id in _known(shop) - {each.id for each in found}:
+            shop.note(Step.PRUNED, backup_id, note="not in the folder any more")
     broken = [f"Backup {each.id}: {each.reason}" for each in found if each.reason]
     return [*broken, *anchors.faults(shop.clinic, found)]
+
+
+def _note_checked(shop: Workshop, entry: Entry) -> None:
+    step = Step.FOUND_BROKEN if entry.reason else Step.CHECKED
+    size, documents = (entry.manifest.size, entry.manifest.documents) if entry.manifest else (0, 0)
+    shop.note(step, entry.id, size=size, documents=documents, note=entry.reason)
+
+
+def _known(shop: Workshop) -> set[str]:
+    """The backups of which the history says that they are there; after a restore that may be out of date."""
+    return {each.id for each in known(shop.clinic.backups.since(shop.clinic.now() - REMEMBERED))}
 
 
 def clinic_on(clinic: Clinic, url: str) -> Clinic:
@@ -265,7 +279,7 @@ def _create(shop: Workshop, mode: str) -> Made:
     clinic, folder = shop.clinic, shop.places.folder
     now, identity = clinic.now(), keys.one_time_identity()
     before = moments.position(clinic)
-    backup_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}{secrets.token_hex(2)}"
+    backup_id = new_backup_id(now, secrets.token_hex(2))
     stages = Stages(shop.say)
     recipients = [shop.own_keys.recipient, keys.public_of(identity)]
     with (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ DAILY: Final = 7
 WEEKLY: Final = 4
 MONTHLY: Final = 12
 OVERDUE_AFTER: Final = timedelta(hours=26)
+REMEMBERED: Final = timedelta(days=400)  # the history that is looked at: twelve monthly ones, and some
 
 
 class State(StrEnum):
@@ -108,19 +109,35 @@ _PERIODS: Final[tuple[tuple[Callable[[date], object], int], ...]] = (
 )
 
 
-def _known(events: list[BackupEvent]) -> KnownBackup | None:
-    """What one backup's events, in order, come to; None where it was never made, as for an export."""
-    last = {event.step: event for event in events}
-    made = last.get(Step.CREATED)
-    if made is None:
+def new_backup_id(now: datetime, suffix: str) -> str:
+    """The moment, readable and in order, and something that tells two of one second apart."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}{suffix}"
+
+
+def made_at(backup_id: str) -> datetime | None:
+    """The moment in a backup's id."""
+    try:
+        return datetime.strptime(backup_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
         return None
+
+
+def _known(events: list[BackupEvent]) -> KnownBackup | None:
+    """What one backup's events, in order, come to; None for an export.
+
+    A database that was restored does not know the making of backups that came after its moment, but their later events.
+    """
+    last = {event.step: event for event in events}
+    if Step.EXPORTED in last:
+        return None
+    made = last.get(Step.CREATED) or max(events, key=lambda event: event.documents)
     verdict = next((event for event in reversed(events) if event.step in PROVEN | {Step.FOUND_BROKEN}), None)
     state = State.UNVERIFIED
     if verdict is not None:
         state = State.VERIFIED if verdict.step in PROVEN else State.BROKEN
     return KnownBackup(
         id=made.backup_id,
-        created_at=made.at,
+        created_at=made_at(made.backup_id) or made.at,
         state=state,
         size=made.size,
         documents=made.documents,

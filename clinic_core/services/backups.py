@@ -6,15 +6,12 @@ Read from the history in the database: the files may lie where the app cannot se
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
-from clinic_core.domain.backups import OVERDUE_AFTER, BackupEvent, KnownBackup, State, known
-
-_LOOK_BACK: Final = timedelta(days=400)  # twelve monthly ones, and some
+from clinic_core.domain.backups import OVERDUE_AFTER, REMEMBERED, BackupEvent, KnownBackup, State, known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,5 +38,5 @@ def overview(clinic: Clinic, actor: Actor) -> Overview:
     """All of it. Raises Forbidden."""
     access.require(actor, "backup.read")
     now = clinic.now()
-    history = clinic.backups.since(now - _LOOK_BACK)
+    history = clinic.backups.since(now - REMEMBERED)
     return Overview(backups=tuple(known(history)), history=tuple(history), now=now)

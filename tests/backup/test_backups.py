@@ -17,7 +17,7 @@ from clinic_core.backup import manifest as manifests
 from clinic_core.backup.places import Places
 from clinic_core.backup.work import Workshop
 from clinic_core.domain.access import Role
-from clinic_core.domain.backups import State, Step
+from clinic_core.domain.backups import REMEMBERED, State, Step, known
 from clinic_core.errors import AlreadyExists, Conflict, Damaged, StorageFailed
 from tests import make
 from tests.backup.night import DIED, REFUSED
@@ -234,6 +234,9 @@ def test_the_week_and_the_watch(world: World, tmp_path: Path, clock: make.Clock)
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(Damaged, match=f"In the folder .*{made.id}: .*other contents.*Use another"):
         nightly.week(shop)
+    catalogue.forget(shop.places.folder, made.id)
+    assert "as they were written" in nightly.week(shop)
+    assert known(world.clinic.backups.since(world.clinic.now() - REMEMBERED)) == []
     clock.pass_(hours=27)
     assert nightly.watch(shop.clinic) == "overdue"
     assert [alert.id for alert in world.clinic.alerts.open()] == [nightly.OVERDUE]

@@ -73,6 +73,8 @@ def test_history_tells_what_a_backup_is_worth() -> None:
     assert (drilled.state, drilled.recovery_seconds) == (State.VERIFIED, 1.5)
     assert known([made, _event(Step.PRUNED, minutes=9)]) == []
     assert known([_event(Step.EXPORTED, "export")]) == []
+    restored = known([_event(Step.CHECKED, "20250101T203000Zab12", minutes=9)])[0]  # its making is not in the history
+    assert (restored.state, restored.created_at) == (State.UNVERIFIED, START)
 
 
 def test_a_month_that_is_over_keeps_its_last() -> None:
