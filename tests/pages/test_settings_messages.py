@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -131,6 +133,18 @@ def test_back_to_the_default_words(world: World, words: AppTest) -> None:
     assert saved(world.clinic) == own
     screen.click(words, "Save")
     assert saved(world.clinic).body == default.body
+
+
+def test_two_who_write_the_same_words_are_asked(world: World, manager: Actor, words: AppTest) -> None:
+    """The second one reads both texts and chooses; nothing that was typed is lost."""
+    clicks.type_live(words, REMINDER, "{day} {time} mine")
+    theirs = replace(templates.DEFAULTS["reminder:sms:en"], body="{day} {time} theirs")
+    directory.save_template(world.clinic, manager, theirs)
+    screen.click(words, "Save")
+
+    assert "{day} {time} theirs" in screen.said(words) and "{day} {time} mine" in screen.said(words)
+    screen.click(words, "Save what I typed")
+    assert saved(world.clinic).body == "{day} {time} mine"
 
 
 def test_a_language_of_the_clinics_own(world: World, words: AppTest) -> None:
