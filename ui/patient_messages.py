@@ -12,7 +12,7 @@ from clinic_core.domain import message_help, people, templates
 from clinic_core.domain.access import Actor, allows
 from clinic_core.domain.messages import Communication, InboundMessage
 from clinic_core.domain.people import ContactBy, Patient
-from clinic_core.services import inbox, message_desk
+from clinic_core.services import inbox, message_desk, messages
 from clinic_core.services.message_desk import Letters
 from clinic_core.services.patients import PatientRecord
 from ui import errors, messages_parts, session, widgets
@@ -29,6 +29,7 @@ def show(clinic: Clinic, actor: Actor, record: PatientRecord) -> None:
     found = message_desk.of_patient(clinic, actor, record.patient)
     errors.show_kept(_PLACE)
     _reached(clinic, actor, record.patient, found)
+    _offer_recall(clinic, actor, record, found)
     if not found.sent and not found.received:
         widgets.nothing_here("No messages yet. Each booking adds its own.", "sms")
         return
@@ -74,6 +75,28 @@ def _reached(clinic: Clinic, actor: Actor, patient: Patient, found: Letters) -> 
             st.caption(f"Stopped messages once; has them again since {when}.")
     if patient.phone and allows(actor, "message.answer"):
         _switch(patient.phone, stopped=found.opted_out)
+
+
+def _offer_recall(clinic: Clinic, actor: Actor, record: PatientRecord, found: Letters) -> None:
+    """A way to ask a patient to come again who agreed to it and has nothing booked."""
+    policy = clinic.directory().message_policy
+    last = message_help.to_recall(record.patient, record.appointments, found.sent, policy, clinic.now())
+    if last is None or found.opted_out or not allows(actor, "message.send"):
+        return
+    st.button(
+        "Ask to come again",
+        key="patient_messages.recall",
+        icon=":material/event_repeat:",
+        on_click=_recall,
+        args=(record.patient, last.id),
+        help=f"Sends the follow-up recall. The last visit was on {widgets.short_day(last.day)}; nothing is booked.",
+    )
+
+
+def _recall(patient: Patient, last_visit_id: str) -> None:
+    clinic = session.the_clinic()
+    with errors.keep_errors(_PLACE):
+        messages.recall(clinic, session.require_actor(clinic), patient, last_visit_id=last_visit_id)
 
 
 def _switch(phone: str, *, stopped: bool) -> None:

@@ -29,7 +29,11 @@ from clinic_core.domain.reminding import Rules
 from clinic_core.domain.templates import DEFAULTS, Matter
 
 POLICY: Final = MessagePolicy(
-    sms_price_micros=180_000, whatsapp_price_micros=115_000, monthly_budget_micros=2_500_000_000, version=1
+    kinds=(*MessagePolicy().kinds, MessageKind.RECALL),
+    sms_price_micros=180_000,
+    whatsapp_price_micros=115_000,
+    monthly_budget_micros=2_500_000_000,
+    version=1,
 )
 DAYS: Final = 10  # so far back they reach: more would make the demo slow to load
 _ZONE: Final = ORGANIZATION.zone

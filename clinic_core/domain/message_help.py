@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from clinic_core.domain.appointments import Appointment
+from clinic_core.domain.appointments import EXPECTED, Appointment, AppointmentStatus
 from clinic_core.domain.messages import (
     Channel,
     Communication,
@@ -114,6 +115,26 @@ def gap(
     if any(one.status is MessageStatus.NOT_DONE or one.reason in DEAD for one in telling):
         return Gap.FAILED
     return Gap.LATE if MessageKind.REMINDER in policy.kinds else Gap.SWITCHED_OFF
+
+
+def to_recall(
+    patient: Patient,
+    visits: Collection[Appointment],
+    sent: Iterable[Communication],
+    policy: MessagePolicy,
+    now: datetime,
+) -> Appointment | None:
+    """The last visit after which the patient may be asked to come again; None where that is not to be.
+
+    The patient agreed to it and can be reached, nothing is booked, and nobody asked since that visit.
+    """
+    seen = [visit for visit in visits if visit.status is AppointmentStatus.FULFILLED]
+    booked = any(visit.status in EXPECTED and visit.end > now for visit in visits)
+    last = max(seen, key=lambda visit: visit.start, default=None)
+    if last is None or booked or MessageKind.RECALL not in policy.kinds:
+        return None
+    asked = any(one.kind is MessageKind.RECALL and one.about == last.id for one in sent)
+    return last if patient.outreach_consent and recipient_of(patient) and not asked else None
 
 
 def recipient_of(patient: Patient) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -9,7 +11,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain.access import Actor
 from clinic_core.domain.alerts import Severity
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
-from clinic_core.domain.messages import Delivery, MessagePolicy, MessageStatus, OptOut, Reason
+from clinic_core.domain.messages import Delivery, MessageKind, MessagePolicy, MessageStatus, OptOut, Reason
 from clinic_core.domain.people import ContactBy
 from clinic_core.services import alerts, directory
 from tests import make
@@ -157,6 +159,23 @@ def test_every_figure_opens_its_rows(world: World, manager: Actor, clock: make.C
     assert (row["cells"][0], row["cells"][2]["text"]) == (world.ben.number, "No-show")
     screen.click(page, "Close")
     assert not [e for e in page.get("bidi_component") if "messages.rows" in e.proto.id]
+
+
+def test_a_patient_is_asked_once_to_come_again(world: World, manager: Actor, reception: Actor) -> None:
+    """From the record of who agreed to it and has nothing booked; the button goes with the message."""
+    directory.save_message_policy(world.clinic, manager, MessagePolicy(kinds=(MessageKind.RECALL,)))
+    world.clinic.patients.save(replace(world.asha, outreach_consent=True))
+    last = visit(world, start=make.at("08:00"), status=S.FULFILLED)
+    page = screen.open_page("patients", world.clinic, reception)
+    page.query_params["patient"] = world.asha.id
+    screen.run(page)
+    page.segmented_control(key="patient_record.section").set_value("Messages")
+    screen.run(page)
+
+    screen.click(page, "Ask to come again")
+    (made,) = world.clinic.communications.about(last.id)
+    assert (made.kind, made.status) == (MessageKind.RECALL, M.PREPARATION)
+    assert "Ask to come again" not in [button.label for button in page.button]
 
 
 def test_the_record_shows_what_a_patient_was_written(world: World, reception: Actor) -> None:

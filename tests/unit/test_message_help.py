@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from clinic_core.domain.message_help import Gap, gap, recipient_of, trouble
+from clinic_core.domain.appointments import AppointmentStatus
+from clinic_core.domain.message_help import Gap, gap, recipient_of, to_recall, trouble
 from clinic_core.domain.messages import Communication, Delivery, MessageKind, MessagePolicy, MessageStatus, Reason
 from clinic_core.domain.people import ContactBy
 from tests import make
@@ -64,6 +65,31 @@ def test_what_the_carrier_says_comes_first() -> None:
     assert unknown is not None and "99999" in unknown.why
     assert trouble(message(M.COMPLETED, delivery=Delivery.DELIVERED)) is None
     assert all(trouble(message(M.STOPPED, reason=reason)) for reason in Reason)  # none without words
+
+
+@pytest.mark.parametrize(
+    ("person", "booked", "asked", "kinds", "wanted"),
+    [
+        ({}, False, False, (MessageKind.RECALL,), True),
+        ({"outreach_consent": False}, False, False, (MessageKind.RECALL,), False),
+        ({"phone": ""}, False, False, (MessageKind.RECALL,), False),
+        ({}, True, False, (MessageKind.RECALL,), False),
+        ({}, False, True, (MessageKind.RECALL,), False),
+        ({}, False, False, (), False),
+    ],
+)
+def test_who_may_be_asked_to_come_again(
+    person: dict[str, Any], booked: bool, asked: bool, kinds: tuple[MessageKind, ...], wanted: bool
+) -> None:
+    """Nobody who did not agree, has something booked, or was asked already."""
+    patient = replace(ASHA, **{"outreach_consent": True, **person})
+    last = make.appointment(start=make.at("07:00"), status=AppointmentStatus.FULFILLED)
+    visits = [last, make.appointment()] if booked else [last]
+    sent = [message(kind=MessageKind.RECALL, about=last.id)] if asked else []
+
+    found = to_recall(patient, visits, sent, MessagePolicy(kinds=kinds), make.NOW)
+
+    assert found == (last if wanted else None)
 
 
 def test_where_messages_go() -> None:
