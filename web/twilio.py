@@ -23,7 +23,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain import deliveries
 from clinic_core.domain.deliveries import MESSAGE_PARAM, Report
 from clinic_core.domain.messages import Channel
-from clinic_core.domain.replies import Written
+from clinic_core.domain.replies import Written, files_text
 from clinic_core.errors import Conflict, Unavailable
 from clinic_core.services import delivery, replies
 from clinic_core.settings import Settings
@@ -166,13 +166,7 @@ def _written(form: Fields) -> Written | None:
         id=message_id,
         sender=number,
         channel=channel,
-        text=form.get("Body", "")[:_LONGEST_TEXT].strip() or _files(form),
+        text=form.get("Body", "")[:_LONGEST_TEXT].strip() or files_text(form.get("NumMedia", "")),
         payload=(form.get("ButtonPayload", "") or form.get("OptOutType", ""))[:_LONGEST_TEXT].strip(),
         replied_to=form.get("OriginalRepliedMessageSid", "")[:34],
     )
-
-
-def _files(form: Fields) -> str:
-    """What a message says that holds only pictures: they stay at the carrier."""
-    count = form.get("NumMedia", "0")
-    return f"[{count} picture(s) or file(s), which are not shown here]" if count not in ("", "0") else ""

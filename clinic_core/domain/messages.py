@@ -168,14 +168,14 @@ def reference_of(message: str, attempt: int = 0) -> str:
     """The reference that belongs to a message's id, or another one where that is given out already."""
     number = int(derived_id("reference", f"{message}:{attempt}"), 16)
     signs = []
-    for _ in range(_REFERENCE_LENGTH):
-        number, sign = divmod(number, len(_REFERENCE_SIGNS))
-        signs.append(_REFERENCE_SIGNS[sign])
+    for _ in range(REFERENCE_LENGTH):
+        number, sign = divmod(number, len(REFERENCE_SIGNS))
+        signs.append(REFERENCE_SIGNS[sign])
     return "".join(signs)
 
 
-_REFERENCE_LENGTH: Final = 6
-_REFERENCE_SIGNS: Final = "23456789BCDFGHJKMNPQRSTVWXZ"  # nothing that is read as another one, and no words
+REFERENCE_LENGTH: Final = 6
+REFERENCE_SIGNS: Final = "23456789BCDFGHJKMNPQRSTVWXZ"  # nothing that is read as another one, and no words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from clinic_core.domain.messages import Channel
+from clinic_core.domain.messages import REFERENCE_LENGTH, REFERENCE_SIGNS, Channel
 
 LONGEST: Final = 160  # characters; who writes more, writes to a person
-REFERENCE_LENGTH: Final = 6
 
 
 class Intent(StrEnum):
@@ -71,7 +70,7 @@ _WORDS: Final[dict[Intent, frozenset[str]]] = {
 }
 _MEANS: Final = {word: intent for intent, words in _WORDS.items() for word in words}
 _POLITE: Final = _of("please pls thanks thank you thx ref bitte danke कृपया धन्यवाद спасибо 🙏 🙂 😊")
-_NO_REFERENCE: Final = _POLITE | _MEANS.keys()
+_REFERENCE_SIGNS: Final = frozenset(REFERENCE_SIGNS)
 _CROSSES: Final = str.maketrans("×✗✘", "xxx")
 _CYRILLIC: Final = str.maketrans("хс", "xc")  # keys that look the same
 _JOINERS: Final = frozenset({"\u200d", "\ufe0f", "\u20e3"})
@@ -103,7 +102,12 @@ def _words(text: str) -> list[str]:
     """The words in lower case, digits of any script as 0 to 9; of other signs only those that mean something."""
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_CROSSES)
     spaced = "".join(_sign(sign) for sign in plain)
-    return [_single(word) for word in spaced.split()]
+    return [part for word in spaced.split() for part in _parts(_single(word))]
+
+
+def _parts(word: str) -> list[str]:
+    """``"c7kd4qx"`` as the two words that were meant."""
+    return [word[0], word[1:]] if word[:1] in _MEANS and _is_reference(word[1:]) else [word]
 
 
 def _sign(sign: str) -> str:
@@ -122,10 +126,15 @@ def _single(word: str) -> str:
 
 
 def _reference_in(words: list[str]) -> str:
-    """The one word that may be a reference: six letters and digits that are no word with a meaning."""
-    found = [
-        word.upper()
-        for word in words
-        if len(word) == REFERENCE_LENGTH and word.isascii() and word.isalnum() and word not in _NO_REFERENCE
-    ]
+    """The one word that may be a reference."""
+    found = [word.upper() for word in words if _is_reference(word)]
     return found[0] if len(found) == 1 else ""
+
+
+def _is_reference(word: str) -> bool:
+    return len(word) == REFERENCE_LENGTH and set(word.upper()) <= _REFERENCE_SIGNS
+
+
+def files_text(count: str) -> str:
+    """What stands for a message that holds only pictures or files: they stay at the carrier. "" when it holds none."""
+    return f"[{count} picture(s) or file(s), which are not shown here]" if count not in ("", "0") else ""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from clinic_core.domain import deliveries
 from clinic_core.domain.carriers import CarrierError, Fault, Outgoing, Taken
 from clinic_core.domain.messages import Channel, Delivery
-from clinic_core.domain.replies import Written
+from clinic_core.domain.replies import Written, files_text
 from clinic_core.settings import Settings
 
 API: Final = "https://api.twilio.com"
@@ -129,7 +129,7 @@ def _written(channel: Channel, message: Any) -> Written:
         id=message.sid,
         sender=str(message.from_).removeprefix(_WHATSAPP),
         channel=channel,
-        text=message.body or "",
+        text=(message.body or "").strip() or files_text(str(message.num_media or "")),
         at=message.date_created,
     )
 

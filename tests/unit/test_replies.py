@@ -78,6 +78,8 @@ def test_what_is_understood(intent: Intent) -> None:
     [
         ("C 7KD4QX", Understood(I.CONFIRM, "7KD4QX")),
         ("7kd4qx c", Understood(I.CONFIRM, "7KD4QX")),
+        ("X7kd4qx", Understood(I.CANCEL, "7KD4QX")),
+        ("C doctor", Understood(I.PERSON, "")),
         ("X (Ref 7KD4QX)", Understood(I.CANCEL, "7KD4QX")),
         ("cancel 7kd4qx", Understood(I.CANCEL, "7KD4QX")),
         ("C 7KD4QX 8MM2PP", Understood(I.PERSON, "")),
