@@ -185,7 +185,9 @@ def _break_journal(url: str, name: str) -> None:
     from clinic_core.store import changes, mongo  # noqa: PLC0415
 
     client = mongo.connect(url)
-    changes.Changes(mongo.database_of(client, name)).break_off("much was loaded at once, without a log")
+    changes.Changes(mongo.database_of(client, name)).break_off(
+        "the database ran without its log, to load or to restore much at once"
+    )
     client.close()
 
 

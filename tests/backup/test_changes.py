@@ -299,6 +299,8 @@ class TestShipping:
         if how == "bulk":
             shipper.clinic.changes.break_off("much was loaded")
         elif how == "token":
+            if "secantusVersion" not in shipper.clinic.client.server_info():
+                pytest.skip("tokens of this server cannot be made to point at what it no longer has")
             token = bson.decode(bytes.fromhex(old.token))
             states.update_one({"_id": "state"}, {"$set": {"token": bson.encode({**token, "s": -1}).hex()}})
         else:
@@ -415,4 +417,4 @@ def test_a_bulk_load_breaks_the_chain(shipper: Rig, tmp_path: Path, monkeypatch:
     with embedded.open_database(Settings(data_dir=folder.path)):
         assert not shipper.state.broken
     with embedded.open_database(Settings(data_dir=folder.path), bulk_load=True):
-        assert shipper.state.broken == "much was loaded at once, without a log"
+        assert shipper.state.broken.startswith("the database ran without its log")
