@@ -25,6 +25,7 @@ _PAUSE_SECONDS: Final = 0.05
 _TRIES: Final = 3
 _CONFIG: Final = Path(__file__).with_name("embedded.toml")
 _QUICK: Final = Path(__file__).with_name("embedded_quick.toml")
+UNLOGGED: Final = "the database ran without its log, to load or to restore much at once"
 
 
 class Server:

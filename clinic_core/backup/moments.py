@@ -65,9 +65,9 @@ def chosen(place: Objects, public_key: str, moment: datetime, *, unproven: bool 
     found = catalogue.entries(place, public_key, deep=False)
     usable = [each for each in found if each.is_good] or [each for each in found if each.manifest and unproven]
     bases = {each.id: base for each in usable if (base := base_of(each.manifest))}
-    before = [each for each in usable if each.id in bases and bases[each.id].complete_at <= moment]
+    before = [backup_id for backup_id, base in bases.items() if base.complete_at <= moment]
     if before:
-        return catalogue.entry(place, before[0].id, public_key)
+        return catalogue.entry(place, max(before, key=lambda backup_id: bases[backup_id].complete_at), public_key)
     earliest = min((base.complete_at for base in bases.values()), default=None)
     raise NotFound(
         f"No good backup in the {place.name} ended before {moment.isoformat()}. "

@@ -33,9 +33,11 @@ QUIET_FOR: Final = timedelta(seconds=60)  # alone they are shipped so often
 SLACK: Final = timedelta(seconds=1)
 LOCKED_FOR: Final = timedelta(days=6)  # in a bucket with object lock: a day less than they are needed
 BACKUP_JOB: Final = "back up"
+KNOWN_GAPS: Final = 20
 GAP_ALERT: Final = "journal:gap"
 BEHIND_ALERT: Final = "journal:behind"
 _CHAIN_DIGITS: Final = 12
+_MINUTES_FROM: Final = 120
 
 log = logging.getLogger("backup")
 
@@ -102,7 +104,7 @@ def _begin(clinic: Clinic, old: ChainState | None) -> Shipped:
         token=mark.token,
         covers_to=mark.at,
         shipped_at=clinic.server_now(),
-        gaps=(*(old.gaps if old else ()), *([gap] if gap else [])),
+        gaps=(*(old.gaps if old else ()), *([gap] if gap else []))[-KNOWN_GAPS:],
     )
     if not clinic.changes.begin(new, instead_of=old):
         return Shipped()
@@ -124,7 +126,8 @@ def _tell_of(clinic: Clinic, gap: Gap) -> None:
 
 
 def _span(gap: Gap) -> str:
-    return f"{max(1, round((gap.until - gap.since).total_seconds()))} seconds"
+    seconds = (gap.until - gap.since).total_seconds()
+    return f"{seconds:,.0f} seconds" if seconds < _MINUTES_FROM else f"{seconds / 60:,.0f} minutes"
 
 
 def _ship_since(clinic: Clinic, places: Sequence[Objects], signing: Keys, state: ChainState) -> Shipped:
