@@ -43,7 +43,7 @@ def show(clinic: Clinic, actor: Actor) -> None:
 
 def _filtered(found: tuple[Line, ...]) -> list[Line]:
     kinds = [kind for kind in MessageKind if any(line.message.kind is kind for line in found)]
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         ways = messages_parts.channel_filter(found, "messages.sent.ways")
         chosen = st.pills(
             "What",

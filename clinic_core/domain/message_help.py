@@ -60,7 +60,7 @@ _CODES: Final[Mapping[str, Trouble]] = {
     "21408": Trouble("The carrier may not send to this country", "The administrator allows it at the carrier."),
     "21610": _REASONS[Reason.OPTED_OUT],
     "21614": Trouble("This is no mobile number", "Ask for a mobile, or remind by e-mail."),
-    "30003": Trouble("The phone was off or out of reach", "Call, or send again later."),
+    "30003": Trouble("The phone was off or out of reach", "Call, or rely on the next reminder."),
     "30004": Trouble("The phone blocks messages", "Call instead."),
     "30005": Trouble("Nobody has this number", "Ask for the right one."),
     "30006": Trouble("A landline, or a network that takes no messages", "Ask for a mobile, or remind by e-mail."),
