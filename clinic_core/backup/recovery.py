@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pymongo.database import Database
 
-from clinic_core.backup import catalogue, moments, replay, work
+from clinic_core.backup import catalogue, checking, moments, replay, work
 from clinic_core.backup.catalogue import Entry
 from clinic_core.backup.manifest import Manifest, Verification
 from clinic_core.backup.scratch import at_database, is_embedded, opened
@@ -23,7 +23,6 @@ from clinic_core.domain.changes import Restored as Settled
 from clinic_core.errors import AlreadyExists, Damaged, InvalidInput, NotFound
 from clinic_core.folder import UP, DataFolder
 from clinic_core.gateways.objects import Objects
-from clinic_core.services import check
 from clinic_core.store.mongo import Document
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -102,13 +101,13 @@ def into_new_database(
             target.database.client.drop_database(name)
             raise
         with stages.stage("check", "Checking the restored clinic …"):
-            violations = check.run(work.clinic_on(shop.clinic, target.url))
+            violations = checking.violations(shop.clinic, target.url, made.documents)
     return Restored(
         name=name,
         manifest=made,
         settled=settled,
         counts=differences(then, _counted(shop.clinic.database)),
-        violations=len(violations),
+        violations=violations,
         milliseconds=stages.milliseconds,
     )
 

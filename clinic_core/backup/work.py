@@ -17,19 +17,18 @@ from typing import Final
 from pymongo.database import Database
 
 from clinic_core import versions
-from clinic_core.backup import anchors, catalogue, dump, keys, moments, restore, sealed
+from clinic_core.backup import anchors, catalogue, checking, dump, keys, moments, restore, sealed
 from clinic_core.backup import manifest as manifests
 from clinic_core.backup.catalogue import Entry
 from clinic_core.backup.keys import Keys
 from clinic_core.backup.manifest import Manifest, Verification
 from clinic_core.backup.places import Places, places_of
 from clinic_core.backup.scratch import Scratch, scratch
-from clinic_core.clinic import Clinic, open_clinic
+from clinic_core.clinic import Clinic
 from clinic_core.domain.backups import REMEMBERED, BackupEvent, Step, kept, known, new_backup_id
 from clinic_core.domain.ids import new_id
 from clinic_core.errors import Damaged, NotFound
 from clinic_core.gateways.objects import Objects
-from clinic_core.services import check
 from clinic_core.settings import Settings
 from clinic_core.store.mongo import Document, reaching
 
@@ -156,12 +155,12 @@ def verify(
         with scratch(shop.clinic, made.id) as target:
             fill(shop, place, made, identities, target=target, stages=stages)
             with stages.stage("check", "Checking the restored clinic …"):
-                violations = check.run(clinic_on(shop.clinic, target.url))
+                violations = checking.violations(shop.clinic, target.url, made.documents)
             shop.say("Dropping the scratch database …")
     except Damaged as error:
         shop.note(Step.FOUND_BROKEN, made.id, size=made.size, milliseconds=stages.milliseconds, note=str(error))
         raise Damaged(f"Backup {made.id}: {error}") from error
-    return _recorded(shop, place, made, stages, violations=len(violations), step=step)
+    return _recorded(shop, place, made, stages, violations=violations, step=step)
 
 
 def fill(
@@ -268,11 +267,6 @@ def _note_checked(shop: Workshop, entry: Entry) -> None:
 def _known(shop: Workshop) -> set[str]:
     """The backups of which the history says that they are there; after a restore that may be out of date."""
     return {each.id for each in known(shop.clinic.backups.since(shop.clinic.now() - REMEMBERED))}
-
-
-def clinic_on(clinic: Clinic, url: str) -> Clinic:
-    """The same clinic on another database."""
-    return open_clinic(replace(clinic.settings, database_url=url), now=clinic.now)
 
 
 def _create(shop: Workshop, mode: str) -> Made:

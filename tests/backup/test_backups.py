@@ -189,6 +189,17 @@ def test_the_owners_key_proves_a_backup(world: World, tmp_path: Path) -> None:
     assert _states(shop) == [State.VERIFIED]
 
 
+def test_much_is_checked_in_a_process_of_its_own(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory is not the sidecar's; faults of the data are counted there too, and make no backup bad."""
+    monkeypatch.setattr("clinic_core.backup.checking.FEW", 0)
+    world.clinic.database["appointments"].insert_one({"_id": "unreadable"})
+    shop = shop_of(world.clinic, tmp_path)
+    made = work.create(shop)
+    entry = catalogue.entry(shop.places.folder, made.manifest.id, shop.public_key)
+    assert work.verify(shop, shop.places.folder, entry, [made.identity]).violations == 1
+    assert _states(shop) == [State.VERIFIED]
+
+
 def _prove(shop: Workshop, backup_id: str) -> None:
     """Say that a backup was verified, without the work."""
     entry = catalogue.entry(shop.places.folder, backup_id, shop.public_key)
