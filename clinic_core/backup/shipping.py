@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from clinic_core.backup import keys
@@ -24,6 +25,7 @@ from clinic_core.domain.ids import new_id
 from clinic_core.errors import NotFound, StorageFailed
 from clinic_core.gateways.objects import Objects
 from clinic_core.services import alerts
+from clinic_core.settings import Settings
 from clinic_core.store.changes import STATE, Change, HistoryLost
 
 LONGEST: Final = timedelta(seconds=10)
@@ -57,9 +59,15 @@ def run(clinic: Clinic) -> str:
         signing = keys.load(clinic.settings)
     except NotFound:
         return ""
-    done = ship(clinic, places_of(clinic.settings, JOURNAL).all, signing)
+    done = ship(clinic, _places(clinic.settings), signing)
     want_base(clinic)
     return f"gap: {done.gap.reason}" if done.gap else ""
+
+
+@lru_cache(maxsize=1)
+def _places(settings: Settings) -> list[Objects]:
+    """Kept from run to run: the client of a bucket takes some time to make, and its connection stays open."""
+    return places_of(settings, JOURNAL).all
 
 
 def want_base(clinic: Clinic) -> None:

@@ -83,6 +83,18 @@ def test_a_good_backup_ends_the_wait_and_lets_old_segments_go(shop: Workshop) ->
     assert len(kept.list()) == before - 2
 
 
+def test_the_job_ships_beside_the_backups_once_there_is_a_key(clinic: Clinic, shop: Workshop) -> None:
+    """Before, it would fail every five seconds on a machine where nobody has made one yet."""
+    assert shipping.run(replace(clinic, settings=replace(clinic.settings, data_dir=Path("nowhere")))) == ""
+    assert clinic.changes.state() is None
+    for _ in range(2):
+        assert shipping.run(shop.clinic) == ""
+        shop.clinic.database["x"].insert_one({})
+    assert len(list((shop.clinic.settings.data_dir / "backups" / "journal").glob("*.segment"))) == 1
+    shop.clinic.changes.break_off("a load")
+    assert shipping.run(shop.clinic) == "gap: a load"
+
+
 @pytest.mark.parametrize("typed", ["2026-11-22T14:03:05", "yesterday", "2026-11-22T25:00:00+05:30"])
 def test_a_moment_says_its_offset(typed: str) -> None:
     """Without one it would be another moment on another machine."""
