@@ -157,6 +157,7 @@ class _Batch:
     def __init__(self, first: Change) -> None:
         self._changes = [first]
         self._size = len(first.raw)
+        self.is_quiet = first.collection in QUIET  # only the sidecar was busy
 
     @property
     def is_last(self) -> bool:
@@ -168,15 +169,13 @@ class _Batch:
         """Without what concerns the journal itself."""
         return [change.raw for change in self._changes if change.collection != COLLECTION]
 
-    @property
-    def is_quiet(self) -> bool:
-        """Whether only the sidecar was busy."""
-        return all(change.collection in QUIET for change in self._changes)
-
     def takes(self, change: Change) -> bool:
         """Add the change, unless that would make the segment too long or too large."""
-        if change.at - self._changes[0].at > LONGEST or self._size + len(change.raw) > LARGEST_BYTES:
+        stays_quiet = self.is_quiet and change.collection in QUIET
+        longest = QUIET_FOR if stays_quiet else LONGEST
+        if change.at - self._changes[0].at > longest or self._size + len(change.raw) > LARGEST_BYTES:
             return False
+        self.is_quiet = stays_quiet
         self._changes.append(change)
         self._size += len(change.raw)
         return True

@@ -196,13 +196,20 @@ class TestShipping:
         jobs.release(asked)
         assert not is_asked()
 
-    def test_a_quiet_clinic_ships_once_a_minute(self, shipper: Rig, clock: Any) -> None:
+    def test_a_quiet_clinic_ships_once_a_minute(
+        self, shipper: Rig, clock: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Else a sleeping clinic would write 17,000 files a day about its own sidecar."""
+        monkeypatch.setattr(shipping, "LONGEST", timedelta(0))  # these seconds are over at once
         shipper.ship()
-        shipper.clinic.database["jobs"].insert_one({"_id": "a job"})
-        assert shipper.ship().segments == 0
+        for number in range(2):
+            shipper.clinic.database["jobs"].insert_one({"_id": f"job {number}"})
+            assert shipper.ship().segments == 0
         clock.set("08:01")
-        assert shipper.ship() == shipping.Shipped(segments=1, events=1)
+        assert shipper.ship() == shipping.Shipped(segments=1, events=2)
+        shipper.clinic.database["jobs"].insert_one({"_id": "job 2"})
+        shipper.clinic.database["x"].insert_one({"_id": 1})
+        assert shipper.ship().events == 2
 
     def test_much_is_shipped_in_parts(self, shipper: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
         """After hours without a sidecar one segment would hold hours, and all of it in memory."""
