@@ -15,7 +15,7 @@ from clinic_core.domain.appointments import TRANSITIONS, Appointment, Appointmen
 from clinic_core.domain.people import Patient
 from clinic_core.services import appointments, patients
 from clinic_core.services.patients import PatientRecord
-from ui import booking, errors, forms, session, steps, widgets
+from ui import booking, errors, forms, offer_form, session, steps, widgets
 from ui.text import plain
 
 _OPENED: Final = "visit_drawer.id"
@@ -70,6 +70,7 @@ def _drawer() -> None:
         _buttons(clinic, actor, visit, record.patient)
         if AppointmentStatus.CANCELLED in TRANSITIONS[visit.status]:
             _cancel_form(clinic, visit)
+        offer_form.show(clinic, actor, visit)
         _history(clinic, visit)
 
 

@@ -29,7 +29,7 @@ from clinic_core.domain.reminding import Rules
 from clinic_core.domain.templates import DEFAULTS, Matter
 
 POLICY: Final = MessagePolicy(
-    kinds=(*MessagePolicy().kinds, MessageKind.RECALL),
+    kinds=(*MessagePolicy().kinds, MessageKind.WAITLIST_OFFER, MessageKind.RECALL),
     sms_price_micros=180_000,
     whatsapp_price_micros=115_000,
     monthly_budget_micros=2_500_000_000,

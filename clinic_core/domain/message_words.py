@@ -60,7 +60,8 @@ PLACEHOLDERS: Final = {
     "reference": "the message's reference; where a text leaves it out it is added at the end",
 }
 _ALWAYS: Final = ("patient_first_name", "clinic", "clinic_phone", "clinic_address", "reference", "stop_word")
-_VISIT: Final = (*_ALWAYS, "practitioner", "day", "time", "confirm_word", "cancel_word")
+_TIME: Final = (*_ALWAYS, "day", "time", "confirm_word", "cancel_word")
+_VISIT: Final = (*_TIME, "practitioner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ RULES: Final[Mapping[K, Rule]] = {
     K.REMINDER: Rule(_VISIT, ("day", "time")),
     K.CHANGED: Rule((*_VISIT, "old_day", "old_time"), ("day", "time")),
     K.CANCELLED: Rule(_VISIT, ("day", "time")),
-    K.WAITLIST_OFFER: Rule(_VISIT, ("day", "time", "confirm_word")),
-    K.RECALL: Rule((*_ALWAYS, "practitioner"), ()),
+    K.WAITLIST_OFFER: Rule(_TIME, ("day", "time", "confirm_word")),
+    K.RECALL: Rule(_ALWAYS, ()),
     K.BILL_DUE: Rule((*_ALWAYS, "amount", "number"), ("amount", "number")),
     K.REVIEW: Rule((*_ALWAYS, "review_url"), ("review_url",)),
     K.REPLY: Rule((*_ALWAYS, "answer"), ("answer",)),
@@ -112,7 +113,7 @@ _EN: Final = {
     K.WAITLIST_OFFER: Words(
         "{clinic}: a time has become free on {day} at {time}. Reply {confirm_word} if you want it.",
         "A time has become free on {day}",
-        "Hello {patient_first_name},\n\na time has become free on {day} at {time}, with {practitioner}. "
+        "Hello {patient_first_name},\n\na time has become free on {day} at {time}. "
         "The first who asks gets it: please call {clinic_phone}. (By phone you can also reply {confirm_word}.)\n\n"
         "{clinic}",
     ),
@@ -166,7 +167,7 @@ _HI: Final = {
     K.WAITLIST_OFFER: Words(
         "{clinic}: {day}, {time} का समय ख़ाली हुआ है। चाहिए तो {confirm_word} लिखें।",
         "{day} को एक समय ख़ाली हुआ है",
-        "नमस्ते {patient_first_name},\n\n{day}, {time} पर {practitioner} के साथ एक समय ख़ाली हुआ है। "
+        "नमस्ते {patient_first_name},\n\n{day}, {time} पर एक समय ख़ाली हुआ है। "
         "जो पहले कहेगा उसे मिलेगा: कृपया {clinic_phone} पर फ़ोन करें। (फ़ोन से {confirm_word} भी लिख सकते हैं।)\n\n{clinic}",
     ),
     K.RECALL: Words(
@@ -221,7 +222,7 @@ _DE: Final = {
     K.WAITLIST_OFFER: Words(
         "{clinic}: Ein Termin ist frei geworden: {day} um {time}. Antworten Sie {confirm_word}, wenn Sie ihn möchten.",
         "Ein Termin ist frei geworden: {day}",
-        "Guten Tag {patient_first_name},\n\nein Termin ist frei geworden: {day} um {time}, bei {practitioner}. "
+        "Guten Tag {patient_first_name},\n\nein Termin ist frei geworden: {day} um {time}. "
         "Wer zuerst fragt, bekommt ihn: {clinic_phone}. (Vom Telefon genügt auch die Antwort {confirm_word}.)\n\n"
         "{clinic}",
     ),
@@ -276,7 +277,7 @@ _RU: Final = {
     K.WAITLIST_OFFER: Words(
         "{clinic}: освободилось время {day}, {time}. Если оно вам нужно, ответьте {confirm_word}.",
         "Освободилось время {day}",
-        "Здравствуйте, {patient_first_name}!\n\nОсвободилось время {day}, {time}. Врач: {practitioner}. "
+        "Здравствуйте, {patient_first_name}!\n\nОсвободилось время {day}, {time}. "
         "Его получит тот, кто ответит первым: {clinic_phone}. (С телефона можно ответить {confirm_word}.)\n\n{clinic}",
     ),
     K.RECALL: Words(

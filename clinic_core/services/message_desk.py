@@ -13,14 +13,17 @@ from clinic_core.domain import access, clock, message_help
 from clinic_core.domain.access import Actor
 from clinic_core.domain.alerts import Alert
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
+from clinic_core.domain.ids import derived_id
 from clinic_core.domain.message_help import Gap
 from clinic_core.domain.messages import NEXT, Communication, InboundMessage, MessageStatus, OptOut, Reason
 from clinic_core.domain.people import Patient
 from clinic_core.errors import Conflict, IllegalTransition, NotFound
+from clinic_core.services import free_times, messages
 
 _AGAIN: Final = timedelta(hours=2)  # so long a message that is sent again is of use, where no visit says more
 _MOST_REPLIES: Final = 20
 _ALERTS: Final = "messages:"
+_OFFER_ENDS: Final = timedelta(minutes=30)  # so long before its start a time is offered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +165,24 @@ def send_again(clinic: Clinic, actor: Actor, message_id: str) -> Communication:
         )
 
     return _changed(clinic, actor, message_id, MessageStatus.NOT_DONE, again)
+
+
+def offer_time(clinic: Clinic, actor: Actor, freed: Appointment, patient: Patient) -> Communication:
+    """Offer a patient the time of a visit that was cancelled; once. Their answer comes to the board of replies.
+
+    Raises IllegalTransition when it is too late for that, or such messages are not sent, and what speaks against
+    booking it, such as SlotTaken.
+    """
+    access.require(actor, "message.send")
+    until = freed.start - _OFFER_ENDS
+    if freed.status is not AppointmentStatus.CANCELLED or until <= clinic.now():
+        raise IllegalTransition("This time cannot be offered by message. Call the patient, or book it.")
+    key = derived_id("offer", f"{freed.id}:{patient.id}")
+    wanted = replace(freed, id=key, patient_id=patient.id, status=AppointmentStatus.BOOKED)
+    against = free_times.reason_against(clinic, wanted)
+    if against is not None:
+        raise against
+    return messages.offer(clinic, actor, patient, start=freed.start, offer_id=key, until=until)
 
 
 def put_aside(clinic: Clinic, actor: Actor, message_id: str) -> Communication:

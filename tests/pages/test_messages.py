@@ -161,6 +161,19 @@ def test_every_figure_opens_its_rows(world: World, manager: Actor, clock: make.C
     assert not [e for e in page.get("bidi_component") if "messages.rows" in e.proto.id]
 
 
+def test_a_time_that_became_free_is_offered(world: World, manager: Actor, reception: Actor) -> None:
+    """In the drawer of the cancelled visit: choose somebody, one click, and it says when they are told."""
+    directory.save_message_policy(world.clinic, manager, MessagePolicy(kinds=(MessageKind.WAITLIST_OFFER,)))
+    freed = visit(world, status=S.CANCELLED)
+    page = screen.open_page("today", world.clinic, reception, visit_drawer__id=freed.id)
+    clicks.pick(page, "Ben", "Ben")
+    screen.click(page, "Offer it")
+
+    assert "Ben Müller is offered the time by SMS" in screen.said(page)
+    (made,) = world.clinic.communications.of_patient(world.ben.id)
+    assert made.about_start == freed.start
+
+
 def test_a_patient_is_asked_once_to_come_again(world: World, manager: Actor, reception: Actor) -> None:
     """From the record of who agreed to it and has nothing booked; the button goes with the message."""
     directory.save_message_policy(world.clinic, manager, MessagePolicy(kinds=(MessageKind.RECALL,)))

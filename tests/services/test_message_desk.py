@@ -23,7 +23,7 @@ from clinic_core.domain.messages import (
     Reason,
 )
 from clinic_core.domain.people import ContactBy
-from clinic_core.errors import Conflict, IllegalTransition
+from clinic_core.errors import Conflict, IllegalTransition, SlotTaken
 from clinic_core.services import directory, message_desk, message_figures
 from clinic_core.services.message_figures import State
 from tests import make
@@ -155,6 +155,41 @@ class TestFailed:
 
         with pytest.raises(Conflict):
             world.clinic.communications.change(dead, replace(dead, status=M.PREPARATION))
+
+
+class TestOffer:
+    """The time of a cancelled visit for somebody else."""
+
+    @pytest.fixture
+    def freed(self, world: World) -> Appointment:
+        policy = MessagePolicy(kinds=(MessageKind.WAITLIST_OFFER,))
+        directory.save_message_policy(world.clinic, make.actor(make.Role.MANAGER), policy)
+        return visit(world, status=AppointmentStatus.CANCELLED)
+
+    def test_it_is_offered_once_to_each(self, world: World, reception: Actor, freed: Appointment) -> None:
+        """A double click is one message; it names the time, and holds no longer than one can come."""
+        made = message_desk.offer_time(world.clinic, reception, freed, world.ben)
+        message_desk.offer_time(world.clinic, reception, freed, world.ben)
+
+        assert [one.id for one in world.clinic.communications.of_patient(world.ben.id)] == [made.id]
+        assert (made.kind, made.about_start, made.expires_at < freed.start) == (
+            MessageKind.WAITLIST_OFFER,
+            freed.start,
+            True,
+        )
+
+    def test_only_a_time_that_is_free_and_to_come(
+        self, world: World, reception: Actor, freed: Appointment, clock: make.Clock
+    ) -> None:
+        """Two would come for one time."""
+        with pytest.raises(IllegalTransition):
+            message_desk.offer_time(world.clinic, reception, visit(world, "11:00"), world.ben)
+        taken = visit(world, "11:00", status=AppointmentStatus.CANCELLED)
+        with pytest.raises(SlotTaken):
+            message_desk.offer_time(world.clinic, reception, taken, world.ben)
+        clock.set("09:45", make.TUESDAY)
+        with pytest.raises(IllegalTransition):
+            message_desk.offer_time(world.clinic, reception, freed, world.ben)
 
 
 class TestPatient:

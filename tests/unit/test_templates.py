@@ -56,6 +56,14 @@ def test_every_kind_has_words_that_can_be_sent_in_every_language() -> None:
             assert "{" not in text
 
 
+def test_messages_that_speak_of_no_visit_need_none() -> None:
+    """An offer or a recall has no visit and so no practitioner: words that ask for one would never go out."""
+    matter = Matter(patient_name="Asha Rao", start=MATTER.start, reference="K7P2QD")
+    for default in DEFAULTS.values():
+        if default.kind in (MessageKind.WAITLIST_OFFER, MessageKind.RECALL, MessageKind.REVIEW):
+            assert compose(default, matter, CLINIC, POLICY).text
+
+
 @pytest.mark.parametrize("default", [d for d in DEFAULTS.values() if d.channel is Channel.SMS], ids=lambda d: d.id)
 def test_default_words_of_text_messages_are_short_and_say_little(default: Template) -> None:
     """A phone may be a family's: no name, practitioner or service; one sign outside GSM-7 doubles the price."""
