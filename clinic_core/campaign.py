@@ -59,11 +59,12 @@ _SKEWS: Final = (0, 90, -90)  # seconds by which the sidecars' own clocks are wr
 _IN_FLIGHT: Final = timedelta(seconds=1)  # what was handed over when the desk cancelled
 _EARLY: Final = timedelta(seconds=1)  # between two clocks of one machine
 _CHANGED: Final = 0.1  # of the visits: half of them cancelled, half moved
-_DRAIN_SECONDS: Final = 90.0
+_STILL_SECONDS: Final = 60.0  # without any progress, after which what is left counts as lost
 _CUT_EVERY: Final = 30.0  # seconds, of the database in a long campaign
 _READY_SECONDS: Final = 60.0
-_LOADED_A_SECOND: Final = 100  # visits, before the first reminder is due
+_PLANNED_A_SECOND: Final = 20  # visits, on a busy machine, before the first reminder is due
 _AT_ONCE: Final = 500
+_EVERY: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,11 @@ class Plan:
     kill_every: float = 1.0
     seed: int = 1
     chances: dict[Fault, float] = field(default_factory=lambda: dict(CHANCES))
+
+    @property
+    def head_start(self) -> float:
+        """Seconds for the sidecars to plan the visits, while they are killed, before the first reminder is due."""
+        return self.messages / _PLANNED_A_SECOND
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,6 +165,7 @@ def run_alone(*, minutes: float, messages: int, seed: int) -> Result:
                     seconds=seconds,
                     server=server,
                     outages=outages,
+                    kill_every=2.0,
                     seed=seed,
                 )
             )
@@ -237,7 +244,7 @@ def _prepare(clinic: Clinic, plan: Plan) -> dict[str, _Visit]:
     """Patients with a number each, and visits whose reminders come due one after the other while it goes on."""
     now = clinic.now()
     patients = [_patient(number, now) for number in range(plan.messages)]
-    first = now + timedelta(minutes=LEAD_MINUTES, seconds=plan.messages / _LOADED_A_SECOND)
+    first = now + timedelta(minutes=LEAD_MINUTES, seconds=plan.head_start)
     step = timedelta(seconds=plan.seconds * 0.8) / plan.messages
     made = [_visit(clinic, one, first + step * number, number) for number, one in enumerate(patients)]
     for at in range(0, plan.messages, _AT_ONCE):
@@ -326,7 +333,7 @@ def _havoc(clinic: Clinic, plan: Plan, crew: Crew, visits: dict[str, _Visit]) ->
     outages = threading.Thread(target=lambda: cuts.extend(_cut(plan, begin)), daemon=True)
     desk.start()
     outages.start()
-    while time.monotonic() < begin + plan.seconds or outages.is_alive():
+    while time.monotonic() < begin + plan.head_start + plan.seconds or outages.is_alive():
         time.sleep(chance.uniform(0.5, 1.5) * plan.kill_every)
         victim = chance.randrange(SIDECARS)
         if crew.worked(victim, least=1):
@@ -344,7 +351,7 @@ def _cut(plan: Plan, begin: float) -> list[int]:
         server = plan.server
         if server is None or server.child.pid is None:
             break
-        time.sleep(max(0.0, begin + plan.seconds * part - time.monotonic()))
+        time.sleep(max(0.0, begin + (plan.head_start + plan.seconds) * part - time.monotonic()))
         os.kill(server.child.pid, signal.SIGKILL)
         time.sleep(away)
         server.start()
@@ -353,17 +360,16 @@ def _cut(plan: Plan, begin: float) -> list[int]:
 
 
 def _drain(clinic: Clinic) -> None:
-    """Wait until nothing is due or in the balance."""
-    deadline = time.monotonic() + _DRAIN_SECONDS
-    while time.monotonic() < deadline:
+    """Wait until nothing is due or in the balance, or nothing moves any more."""
+    left, since = -1, time.monotonic()
+    while left and time.monotonic() - since < _STILL_SECONDS:
         soon = clinic.server_now() + timedelta(minutes=1)
-        if not (
-            clinic.communications.waiting(soon, most=1)
-            or clinic.communications.in_progress()
-            or clinic.appointments.with_open_messages(most=1)
-        ):
-            return
-        time.sleep(0.2)
+        waiting = len(clinic.communications.waiting(soon, most=_EVERY))
+        marked = len(clinic.appointments.with_open_messages(most=_EVERY))
+        now = waiting + marked + len(clinic.communications.in_progress())
+        if now != left:
+            left, since = now, time.monotonic()
+        time.sleep(0.5)
 
 
 # --- counting --------------------------------------------------------------------------------------------------------
