@@ -56,7 +56,7 @@ CHANCES: Final = {
 }
 _TIMEOUT: Final = 1.0
 _SKEWS: Final = (0, 90, -90)  # seconds by which the sidecars' own clocks are wrong
-_IN_FLIGHT: Final = timedelta(seconds=1)  # what was handed over when the desk cancelled
+_IN_FLIGHT: Final = PACE.claim_holds + timedelta(seconds=0.5)  # what was being handed over when the desk cancelled
 _EARLY: Final = timedelta(seconds=1)  # between two clocks of one machine
 _CHANGED: Final = 0.1  # of the visits: half of them cancelled, half moved
 _STILL_SECONDS: Final = 60.0  # without any progress, after which what is left counts as lost

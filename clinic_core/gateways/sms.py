@@ -117,6 +117,8 @@ def _code(text: str) -> str:
 
 
 def _taken(message: Any) -> Taken:
+    if not message.sid:
+        raise CarrierError(Fault.UNKNOWN, "no id")  # somebody else answered, such as a proxy
     return Taken(
         provider_id=message.sid,
         delivery=_DELIVERIES.get(str(message.status), Delivery.QUEUED),

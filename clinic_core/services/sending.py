@@ -336,6 +336,9 @@ def reconcile(clinic: Clinic, *, pace: Pace = PACE) -> int:
             fields = {"fault": error.fault.value, "code": error.code, "reference": row.reference}
             log.warning("the carrier could not be asked", extra={"fields": fields})
             continue
+        except Exception as error:  # noqa: BLE001 - an answer that is no answer: the others are asked about all the same
+            log.error("the carrier could not be asked", extra={"fields": _described(row, error)})  # noqa: TRY400
+            continue
         if taken is None:
             send_results.put_off(clinic, row, pace=pace)
         else:

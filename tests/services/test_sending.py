@@ -303,6 +303,21 @@ def test_a_message_is_found_on_a_later_page(
     assert len(carrier.messages) == 61
 
 
+def test_an_answer_that_is_no_answer_holds_up_nobody_else(
+    desk: Clinic, world: World, reception: Actor, carrier: TwilioServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that answers 200 with a page of its own: the message is in doubt, and the next ones go all the same."""
+    monkeypatch.setattr(carrier, "post", lambda form: (TwilioServer.post(carrier, form) and 200, {}, None))
+    visit = booked(desk, world, reception)
+    assert sending.send_due(desk) == 0
+    monkeypatch.setattr(carrier, "listed", lambda *_: ["<html>"])
+    assert sending.reconcile(desk, pace=AT_ONCE) == 0
+    assert only(desk, visit).status is M.IN_PROGRESS
+    monkeypatch.undo()
+    assert sending.reconcile(desk, pace=AT_ONCE) == 1
+    assert only(desk, visit).status is M.COMPLETED
+
+
 def test_a_carrier_that_never_answers_ends_with_a_dead_letter(
     desk: Clinic, world: World, reception: Actor, carrier: TwilioServer
 ) -> None:
