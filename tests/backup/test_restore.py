@@ -100,7 +100,7 @@ def test_the_clinic_comes_back_from_nothing(tmp_path: Path) -> None:
     printed = _follow(bare)
     assert f"{made.id}  verified" in printed
     assert f"{made.id} is in the new database restored, compared and equal." in printed
-    assert "patients: 2 in the backup, 0 now" in printed
+    assert "patients: 2 then, 0 now" in printed
     assert "backup switch clinic" in printed  # the way back
     server = Server(DataFolder(bare / "data"))
     server.start()
