@@ -1,6 +1,6 @@
 """Reminders while sidecars and database are killed and the carrier fails: none lost, none twice, none late.
 
-`REMINDER_SECONDS` says for how long, 10 if unset. The same as ``bench reminders``, which takes minutes.
+`REMINDER_SECONDS` says for how long, 8 if unset. The same as ``bench reminders``, which takes minutes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clinic_core.services import check_messages
 from clinic_core.settings import Settings
 from tests.conftest import fresh_database
 
-SECONDS = float(os.environ.get("REMINDER_SECONDS", "10"))
+SECONDS = float(os.environ.get("REMINDER_SECONDS", "8"))
 
 
 @pytest.mark.faults
