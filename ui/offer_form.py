@@ -19,11 +19,15 @@ _PLACE: Final = "offer"
 _TOLD: Final = "offer.told"
 
 
+def can_offer(clinic: Clinic, freed: Appointment) -> bool:
+    """Whether the visit's time became free, is to come, and such messages are sent at all."""
+    sent = MessageKind.WAITLIST_OFFER in clinic.directory().message_policy.kinds
+    return sent and freed.status is AppointmentStatus.CANCELLED and not freed.untimed and freed.start > clinic.now()
+
+
 def show(clinic: Clinic, actor: Actor, freed: Appointment) -> None:
     """Draw the search for a patient and the offer; nothing where a time cannot be offered."""
-    sent = MessageKind.WAITLIST_OFFER in clinic.directory().message_policy.kinds
-    is_free = freed.status is AppointmentStatus.CANCELLED and not freed.untimed and freed.start > clinic.now()
-    if not sent or not is_free or not allows(actor, "message.send"):
+    if not can_offer(clinic, freed) or not allows(actor, "message.send"):
         return
     key = f"offer.{freed.id}"
     with st.expander("Offer this time to somebody", icon=":material/sms:"):

@@ -209,8 +209,9 @@ def _cancel(visit: Appointment) -> None:
     with errors.keep_errors(_PLACE):
         actor = session.require_actor(clinic)
         why, note = st.session_state["drawer.why"], st.session_state["drawer.note"].strip()
-        appointments.cancel(clinic, actor, visit, why, note)
-        close()
+        cancelled = appointments.cancel(clinic, actor, visit, why, note)
+        if not offer_form.can_offer(clinic, cancelled):
+            close()
         forms.done("The visit is cancelled and its time is free again.")
 
 
