@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -85,11 +86,15 @@ def main() -> int:
         clinic = open_clinic(settings)
         wait_for_database(stopping, clinic)
         went_well = stopping.is_set() or run_until(stopping, Sidecar(clinic, JOBS))
-        clinic.close()
+        if went_well:
+            clinic.close()
     except ClinicError as error:
         print(error, file=sys.stderr)
         return REFUSED
-    return 0 if went_well else STUCK
+    if not went_well:
+        logging.shutdown()
+        os._exit(STUCK)  # an ordinary end would wait for threads that the stuck run has begun, for ever
+    return 0
 
 
 if __name__ == "__main__":

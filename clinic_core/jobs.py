@@ -126,8 +126,9 @@ def watch_backups(clinic: Clinic) -> object:
 
 def tell_alerts(clinic: Clinic) -> object:
     """Send the alerts that were not told yet."""
-    from clinic_core.services import alerts  # noqa: PLC0415
+    from clinic_core.services import alerts, watch  # noqa: PLC0415
 
+    watch.heard(clinic)
     return alerts.tell(clinic)
 
 
@@ -188,7 +189,14 @@ def check_data(clinic: Clinic) -> object:
 # Lanes run side by side; what must not wait for anything slow gets one of its own.
 JOBS: Final[tuple[Job, ...]] = (
     Job("tell alerts", every(seconds=30), tell_alerts, "Sends new alerts by e-mail and chat", lane=ALERTS),
-    Job("ship journal", every(seconds=5), ship_journal, "Keeps every change beside the backups", lane=JOURNAL),
+    Job(
+        "ship journal",
+        every(seconds=5),
+        ship_journal,
+        "Keeps every change beside the backups",
+        lane=JOURNAL,
+        lease_seconds=7,  # a sidecar that dies at it costs no more than 15 seconds of changes
+    ),
     Job("post history", every(hours=24), post_history, "Brings invoices of earlier releases into the ledger"),
     Job("fold facts", every(seconds=20), fold_facts, "Brings the figures of the reports up to date", lane=FIGURES),
     Job("draft fees", every(minutes=1), draft_fees, "Drafts the fees of missed visits where a desk was cut off"),

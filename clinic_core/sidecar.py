@@ -12,6 +12,7 @@ import queue
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,6 +27,7 @@ log = logging.getLogger("clinic_core.sidecar")
 
 Due = tuple[Job, JobState]
 _NAP_SECONDS: Final = 1.0
+_STUCK_PATIENCE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +125,13 @@ class Sidecar:
     def renew(self) -> None:
         """Keep the leases of what runs; give up what has run for too long."""
         for running in [lane.running for lane in self.lanes if lane.running]:
-            if running.given_up.is_set() or running.lost.is_set():
+            if running.given_up.is_set():
                 continue
             if self._clinic.server_now() - running.claim.started_at > running.job.longest:
                 job_engine.give_up(self._clinic, running.job, running.claim)
                 log.error("job given up", extra={"fields": {"job": running.job.name}})
                 running.given_up.set()  # last: it ends the process
-            elif not job_engine.renew(self._clinic, running.claim):
+            elif not running.lost.is_set() and not job_engine.renew(self._clinic, running.claim):
                 running.lost.set()
 
     def beat(self) -> None:
@@ -137,13 +139,21 @@ class Sidecar:
         job_engine.beat(self._clinic, self.id, started_at=self._started_at)
 
     def stop(self) -> None:
-        """Finish the jobs at hand, or the step at hand of those that have steps; begin no other."""
+        """Finish the jobs at hand, or the step at hand of those that have steps; begin no other.
+
+        Where a run is stuck the others get a minute only: until the process ends nobody sends messages here.
+        """
         self.stopping.set()
         for lane in self.lanes:
             lane.end()
+        stuck_since: float | None = None
         while not all([lane.ended(_NAP_SECONDS) for lane in self.lanes]):
             quietly(self.renew)
             quietly(self.beat)
+            if self.is_stuck:
+                stuck_since = stuck_since or time.monotonic()
+                if time.monotonic() - stuck_since > _STUCK_PATIENCE_SECONDS:
+                    break
         quietly(lambda: job_engine.retire(self._clinic, self.id))
 
     def run_here(self, job: Job) -> Outcome | None:
@@ -151,7 +161,7 @@ class Sidecar:
         state = job_engine.state_of(self._clinic, job)
         if not state.is_free(self._clinic.server_now()):
             return None
-        held = job_engine.claim(self._clinic, state, holder=self.id)
+        held = job_engine.claim(self._clinic, state, holder=self.id, lease=job.lease)
         if held is None:
             return None
         running = Running(job, held)
@@ -173,7 +183,7 @@ class Sidecar:
         if self.stopping.is_set():
             return
         job, state = due
-        held = job_engine.claim(self._clinic, state, holder=self.id)
+        held = job_engine.claim(self._clinic, state, holder=self.id, lease=job.lease)
         if held is None:
             return
         lane.running = running = Running(job, held)
@@ -207,7 +217,12 @@ class Sidecar:
         return outcome_of(told)
 
     def _finish(self, running: Running, outcome: Outcome) -> None:
-        """Write it down, again while the database does not answer; it is run anew when it never does."""
+        """Write it down, again while the database does not answer; it is run anew when it never does.
+
+        The end of a run that was given up is not written: somebody was told that it failed, and another one begins.
+        """
+        if running.given_up.is_set():
+            return
         for _ in range(int(LEASE.total_seconds() / _NAP_SECONDS)):
             try:
                 kept = job_engine.finish(self._clinic, running.job, running.claim, outcome)
@@ -236,7 +251,7 @@ class _Keeper:
         self._thread.join()
 
     def _keep(self) -> None:
-        while not self._over.wait(LEASE.total_seconds() / 4):
+        while not self._over.wait(self._running.claim.lease.total_seconds() / 4):
             quietly(self._renew)
 
     def _renew(self) -> None:

@@ -54,7 +54,7 @@ def _spaced(part: str) -> str:
 
 
 def _told(alert: Alert) -> str:
-    ways = [_TOLD.get(channel, channel) for channel, telling in alert.tellings.items() if telling.told_at]
+    ways = [_TOLD.get(channel, channel) for channel in alert.told_by]
     failed = [_TOLD.get(channel, channel) for channel, telling in alert.tellings.items() if telling.retry_at]
     told = f"; told {' and '.join(ways)}" if ways else ""
     return told + (f"; could not be told {' and '.join(failed)}, tried again" if failed else "")

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import clinic_core.services
 import ui
-from clinic_core import process
+from clinic_core import logs, process
 from clinic_core.errors import Unavailable
-from clinic_core.services import facts, passwords
+from clinic_core.services import facts, passwords, watch
 
 # What the first screen needs; without it the first visitor would wait for these imports.
 _FIRST: Final = ("pandas", "pyarrow", "plotly.graph_objects", "plotly.io", "orjson", "phonenumbers", "babel.numbers")
@@ -25,6 +25,7 @@ _FIRST: Final = ("pandas", "pyarrow", "plotly.graph_objects", "plotly.io", "orjs
 _LATER: Final = ("fpdf",)
 # Every run waits while garbage is collected, for as long as there is garbage: little and often keeps that short.
 _COLLECT_SECONDS: Final = 10.0
+_WATCH_SECONDS: Final = 60.0
 _FULL_EVERY: Final = 60  # times; between those only what is new is looked at
 _OLDEST: Final = 2  # the generation of a full collection
 _YOUNG, _MIDDLE, _OLD = 50_000, 20, 1_000
@@ -40,6 +41,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     _settle()
     stop = threading.Event()
     threading.Thread(target=_look_after, args=(stop,), name="garbage", daemon=True).start()
+    threading.Thread(target=watch_the_sidecar, args=(stop,), name="watch", daemon=True).start()
     try:
         yield
     finally:
@@ -64,6 +66,18 @@ def _look_after(stop: threading.Event) -> None:
         if stop.wait(_COLLECT_SECONDS):
             return
         _collect(_OLDEST if times % _FULL_EVERY == 0 else _OLDEST - 1)
+
+
+def watch_the_sidecar(stop: threading.Event, seconds: float = _WATCH_SECONDS) -> None:
+    """Look once a minute whether anything is done in the background, and tell people when nothing is."""
+    silent = False
+    while not stop.wait(seconds):
+        try:
+            silent = watch.look(process.clinic(), was_silent=silent)
+        except Unavailable:  # the sidecar cannot be heard of then, and may be well
+            silent = False
+        except Exception as error:  # noqa: BLE001 - the next look may go well
+            logs.report(error)
 
 
 def _collect(generation: int) -> None:

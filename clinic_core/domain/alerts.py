@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 REMIND_AFTER: Final = timedelta(days=1)
+AGAIN_AFTER: Final = timedelta(hours=1)  # of what comes and goes people hear no more often
 _FIRST_RETRY: Final = timedelta(seconds=30)
 _LONGEST_RETRY: Final = timedelta(hours=1)
 _MOST_DOUBLINGS: Final = 10
@@ -29,11 +30,13 @@ class Telling:
     failures: int = 0
     retry_at: datetime | None = None
 
-    def is_due(self, now: datetime) -> bool:
-        """Whether to tell now: it never was told, or not for a day."""
+    def is_due(self, now: datetime, *, opened_at: datetime) -> bool:
+        """Whether to tell now: it never was told, or not for a day; not for an hour, where it has opened since."""
         if self.retry_at is not None:
             return self.retry_at <= now
-        return self.told_at is None or now - self.told_at >= REMIND_AFTER
+        if self.told_at is None:
+            return True
+        return now - self.told_at >= (AGAIN_AFTER if self.told_at < opened_at else REMIND_AFTER)
 
     def after_failure(self, now: datetime) -> Telling:
         """To be tried again, later each time."""
@@ -45,7 +48,8 @@ class Telling:
 class Alert:
     """Something to act on. `id` is its key, such as ``job:backup``; one key is one alert, open or cleared.
 
-    `summary` says what is wrong, `advice` what to do; neither holds anything of a patient. `tellings` is by channel.
+    `summary` says what is wrong, `advice` what to do; neither holds anything of a patient. `tellings` is by channel,
+    and outlives that the alert is cleared and opened anew.
     """
 
     id: str
@@ -62,6 +66,13 @@ class Alert:
     def telling(self, channel: str) -> Telling:
         """How far that channel is."""
         return self.tellings.get(channel, Telling())
+
+    @property
+    def told_by(self) -> list[str]:
+        """The channels that have told of it since it opened."""
+        return [
+            channel for channel, each in self.tellings.items() if each.told_at and each.told_at >= self.first_seen_at
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

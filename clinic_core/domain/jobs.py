@@ -14,8 +14,9 @@ from clinic_core.domain import clock
 HEARTBEAT_SECONDS: Final = 5
 SILENT_AFTER: Final = timedelta(seconds=30)
 MISSED_AFTER: Final = timedelta(minutes=5)  # without any work people are told
-LEASE: Final = timedelta(seconds=30)
-RENEW_SECONDS: Final = 5
+LEASE_SECONDS: Final = 30
+LEASE: Final = timedelta(seconds=LEASE_SECONDS)
+RENEW_SECONDS: Final = 2
 KEPT_RUNS: Final = 200  # of each job
 UPKEEP: Final = "upkeep"
 
@@ -127,7 +128,8 @@ class Job:
 
     `run` takes the clinic. What it returns is the result to show: a count, a text, nothing; where it is a generator,
     each step ends at a `yield`, after which the job may be told to stop and is then begun anew later. Jobs of one
-    `lane` follow each other, lanes run side by side. A run is given up after `longest_minutes`.
+    `lane` follow each other, lanes run side by side. A run is given up after `longest_minutes`. Where a sidecar dies
+    at it, another one follows after `lease_seconds`.
     """
 
     name: str
@@ -136,11 +138,17 @@ class Job:
     does: str = ""
     lane: str = UPKEEP
     longest_minutes: int = 30
+    lease_seconds: int = LEASE_SECONDS
 
     @property
     def longest(self) -> timedelta:
         """How long a run may take."""
         return timedelta(minutes=self.longest_minutes)
+
+    @property
+    def lease(self) -> timedelta:
+        """How long it is a sidecar's that is not heard of."""
+        return timedelta(seconds=self.lease_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +207,7 @@ class Claim:
     holder: str
     started_at: datetime
     state: JobState
+    lease: timedelta = LEASE
 
     @property
     def is_takeover(self) -> bool:

@@ -7,6 +7,7 @@ not be told is tried again.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access
@@ -42,20 +43,29 @@ def open_alerts(clinic: Clinic, actor: Actor) -> list[Alert]:
     return clinic.alerts.open()
 
 
-def tell(clinic: Clinic) -> int:
-    """Send what is due to be told; how many notices went out. For the sidecar.
+def tell(clinic: Clinic, *, only: str | None = None) -> int:
+    """Send what is due to be told, or of that `only` one alert; how many notices went out. No actor asks for it.
 
     A channel that fails is in the log and is tried again later; the others are told all the same.
     """
     now, sent = clinic.server_now(), 0
     for alert in clinic.alerts.open():
+        if only not in (None, alert.id):
+            continue
         for channel in clinic.notifiers:
-            telling = alert.telling(channel)
-            if telling.is_due(now):
-                went_out = _send(clinic, alert, channel)
-                clinic.alerts.tell(alert, channel, Telling(told_at=now) if went_out else telling.after_failure(now))
-                sent += went_out
+            if alert.telling(channel).is_due(now, opened_at=alert.first_seen_at):
+                sent += _tell(clinic, alert, channel, now)
     return sent
+
+
+def _tell(clinic: Clinic, alert: Alert, channel: str, now: datetime) -> bool:
+    """Whether it went out. The try is written before it is made, so that of two processes one makes it."""
+    was = alert.telling(channel)
+    trying = was.after_failure(now)
+    if not clinic.alerts.tell(alert, channel, trying, was=was) or not _send(clinic, alert, channel):
+        return False
+    clinic.alerts.tell(alert, channel, Telling(told_at=now), was=trying)
+    return True
 
 
 def _send(clinic: Clinic, alert: Alert, channel: str) -> bool:

@@ -24,7 +24,7 @@ from clinic_core.domain.jobs import (
 )
 from clinic_core.services import alerts
 
-_FORGOTTEN_AFTER = timedelta(days=30)
+_FORGOTTEN_AFTER = timedelta(days=7)
 _GONE_AFTER = timedelta(days=1)
 
 
@@ -40,8 +40,10 @@ def due(clinic: Clinic, table: Sequence[Job], *, idle: str = "") -> list[tuple[J
 
     What the sidecar `idle` holds nobody works on, if it takes from the answer only what its idle lanes run.
     """
-    now = clinic.server_now()
-    waiting = [(job, state) for job, state in _states(clinic, table) if state.is_due(now, idle=idle)]
+    now, known = clinic.server_now(), _states(clinic, table)
+    if len(known) < len(table):  # somebody took documents away: an older release, or a hand
+        prepare(clinic, table)
+    waiting = [(job, state) for job, state in known if state.is_due(now, idle=idle)]
     return sorted(waiting, key=lambda pair: pair[1].next_at or now)
 
 
@@ -52,15 +54,14 @@ def state_of(clinic: Clinic, job: Job) -> JobState:
     return _planned(clinic, job, state, clinic.server_now())
 
 
-def claim(clinic: Clinic, state: JobState, *, holder: str) -> Claim | None:
+def claim(clinic: Clinic, state: JobState, *, holder: str, lease: timedelta = LEASE) -> Claim | None:
     """Take the job as it was read; None when somebody else was quicker."""
-    now = clinic.server_now()
-    return clinic.jobs.claim(state, holder=holder, now=now, until=now + LEASE)
+    return clinic.jobs.claim(state, holder=holder, now=clinic.server_now(), lease=lease)
 
 
 def renew(clinic: Clinic, held: Claim) -> bool:
     """Keep the job for longer; False when it is lost."""
-    return clinic.jobs.renew(held, until=clinic.server_now() + LEASE)
+    return clinic.jobs.renew(held, until=clinic.server_now() + held.lease)
 
 
 def release(clinic: Clinic, held: Claim) -> None:
@@ -122,14 +123,21 @@ def retire(clinic: Clinic, sidecar_id: str) -> None:
 
 
 def tidy(clinic: Clinic, names: Sequence[str]) -> int:
-    """Forget jobs that are in no table any more and sidecars that died; how many."""
-    now = clinic.server_now()
+    """Forget jobs that are in no table any more and sidecars that died; how many sidecars.
+
+    An alert about a job that is gone, or whose sidecar died before it could take the alert back, is over.
+    """
+    now, states = clinic.server_now(), clinic.jobs.all()
     gone = [sidecar.id for sidecar in clinic.jobs.sidecars() if now - sidecar.beat_at > _GONE_AFTER]
     for sidecar_id in gone:
         clinic.jobs.retire(sidecar_id)
-    unknown = [state.id for state in clinic.jobs.all() if state.id not in names]
-    for name in unknown:
-        clinic.jobs.remove(name, unless_since=now - _FORGOTTEN_AFTER)
+    for state in states:
+        if state.id not in names:
+            clinic.jobs.remove(state.id, unless_since=now - _FORGOTTEN_AFTER)
+    failing = {alert_key(state.id) for state in states if state.failures and state.id in names}
+    for alert in clinic.alerts.open():
+        if alert.id.startswith(alert_key("")) and alert.id not in failing:
+            alerts.clear(clinic, alert.id)
     return len(gone)
 
 

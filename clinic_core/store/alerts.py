@@ -25,7 +25,7 @@ class Alerts:
         """Open the alert, or count it once more; True for the one caller that opened it."""
         again = {"severity": alert.severity.value, "summary": alert.summary, "advice": alert.advice}
         more = {"$set": {**again, "last_seen_at": alert.last_seen_at}, "$inc": {"count": 1}}
-        anew = {"$set": without(to_document(alert), {"_id"}), "$unset": {"cleared_at": ""}}
+        anew = {"$set": without(to_document(alert), {"_id", "tellings"}), "$unset": {"cleared_at": ""}}
         while True:
             with reaching():
                 if self._collection.update_one({"_id": alert.id, "open": True}, more).matched_count:
@@ -50,8 +50,10 @@ class Alerts:
             found = [from_document(Alert, document) for document in self._collection.find({"open": True})]
         return sorted(found, key=lambda alert: alert.first_seen_at)
 
-    def tell(self, alert: Alert, channel: str, telling: Telling) -> None:
-        """Write how far a channel is, unless the alert was cleared (and perhaps opened anew) since it was read."""
+    def tell(self, alert: Alert, channel: str, telling: Telling, *, was: Telling) -> bool:
+        """Write how far a channel is; False, and nothing written, when that or the alert is not as it was read."""
+        field = f"tellings.{channel}"
         guard = {"_id": alert.id, "open": True, "first_seen_at": alert.first_seen_at}
+        guard |= {f"{field}.told_at": was.told_at, f"{field}.retry_at": was.retry_at}
         with reaching():
-            self._collection.update_one(guard, {"$set": {f"tellings.{channel}": to_document(telling)}})
+            return self._collection.update_one(guard, {"$set": {field: to_document(telling)}}).matched_count == 1

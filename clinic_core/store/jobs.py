@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from pymongo.database import Database
@@ -65,7 +65,7 @@ class Jobs:
         with reaching():
             self._jobs.update_one(guard, {"$set": fields, "$inc": {"fence": 0}})  # which an older release did not have
 
-    def claim(self, state: JobState, *, holder: str, now: datetime, until: datetime) -> Claim | None:
+    def claim(self, state: JobState, *, holder: str, now: datetime, lease: timedelta) -> Claim | None:
         """Take a job as it was read; None when it is not like that any more."""
         guard = {
             "_id": state.id,
@@ -76,15 +76,15 @@ class Jobs:
             "paused": True if state.paused else {"$ne": True},
         }
         change = {
-            "$set": {"holder": holder, "lease_until": until, "started_at": now},
+            "$set": {"holder": holder, "lease_until": now + lease, "started_at": now},
             "$unset": {"run_now_at": ""},
             "$inc": {"fence": 1},
         }
         with reaching():
             taken = self._jobs.update_one(guard, change).matched_count == 1
-        return (
-            Claim(name=state.id, fence=state.fence + 1, holder=holder, started_at=now, state=state) if taken else None
-        )
+        if not taken:
+            return None
+        return Claim(name=state.id, fence=state.fence + 1, holder=holder, started_at=now, state=state, lease=lease)
 
     def renew(self, claim: Claim, *, until: datetime) -> bool:
         """Hold it for longer; False when it is somebody else's by now, or over."""
@@ -95,10 +95,17 @@ class Jobs:
         return self._change(claim, {"$set": {"lease_until": claim.started_at}})
 
     def finish(self, claim: Claim, state: JobState) -> bool:
-        """Write how the run went; False, and nothing written, when the job is somebody else's by now."""
+        """Write how the run went; False, and nothing written, when the job is somebody else's by now.
+
+        True as well where it was written before, and only the answer got lost.
+        """
         document = without(to_document(state), _SOMEBODY_ELSES)
         gone = {key: "" for key, value in asdict(state).items() if value is None and key not in _SOMEBODY_ELSES}
-        return self._change(claim, {"$set": document, "$unset": gone})
+        if self._change(claim, {"$set": document, "$unset": gone}):
+            return True
+        over = {"_id": claim.name, "fence": claim.fence, "holder": None}  # which nobody else can have written
+        with reaching():
+            return self._jobs.find_one(over, {"_id": 1}) is not None
 
     def fail(self, claim: Claim, *, at: datetime) -> None:
         """Count a failure of a run that is still going on."""
@@ -116,8 +123,8 @@ class Jobs:
             return self._jobs.update_one({"_id": name}, {"$set": {"paused": paused}}).matched_count == 1
 
     def remove(self, name: str, *, unless_since: datetime) -> None:
-        """Forget a job that no sidecar has run for long: it is in no table any more."""
-        idle = {"_id": name, "finished_at": {"$lt": unless_since}}
+        """Forget a job that was due long ago and nobody has run: it is in no table any more."""
+        idle = {"_id": name, "next_at": {"$lt": unless_since}}
         with reaching():
             if self._jobs.delete_one(idle).deleted_count:
                 self._runs.delete_many({"job": name})

@@ -186,12 +186,12 @@ class TestShipping:
 
         jobs.add([shipping.BACKUP_JOB])
         clinic.changes.begin(_state(clock()), instead_of=None)
-        began_before = jobs.claim(jobs.all()[0], holder="a", now=clock() - HOUR, until=clock() + HOUR)
+        began_before = jobs.claim(jobs.all()[0], holder="a", now=clock() - HOUR, lease=2 * HOUR)
         assert began_before is not None
         assert not is_asked()
         jobs.release(began_before)
         assert is_asked()
-        asked = jobs.claim(jobs.all()[0], holder="a", now=clock(), until=clock() + HOUR)
+        asked = jobs.claim(jobs.all()[0], holder="a", now=clock(), lease=HOUR)
         assert asked is not None
         jobs.release(asked)
         assert not is_asked()

@@ -20,8 +20,10 @@ from clinic_core.domain.alerts import Severity
 from clinic_core.embedded import free_port
 from clinic_core.errors import Forbidden
 from clinic_core.gateways.notifiers import notifiers
-from clinic_core.services import alerts
+from clinic_core.jobs import JOBS
+from clinic_core.services import alerts, watch
 from clinic_core.settings import Settings
+from clinic_core.sidecar import Sidecar
 from tests import make
 
 
@@ -168,6 +170,54 @@ def test_a_way_that_fails_is_tried_again_and_the_other_one_goes_out(
     failures = [record for record in caplog.records if record.message == "alert not told"]
     assert [record.fields["channel"] for record in failures] == ["chat"]  # type: ignore[attr-defined]
     assert "secret" not in repr([vars(record) for record in caplog.records])
+
+
+def test_what_comes_and_goes_is_told_once_an_hour(told: Clinic, chat: Chat, clock: make.Clock) -> None:
+    """A job that fails every other minute would send a message each time, and nobody would read any."""
+    for _ in range(30):
+        full(told)
+        alerts.tell(told)
+        alerts.clear(told, "disk")
+        clock.pass_(minutes=4)
+
+    assert len(chat.got) == 2
+    full(told)
+    (alert,) = alerts.open_alerts(told, SYSTEM)
+    assert alert.told_by == [], "of this time nobody was told yet"
+
+
+def test_two_who_tell_at_once_tell_once(told: Clinic, chat: Chat) -> None:
+    """An app and a sidecar that comes back, or two apps, must not both write."""
+    full(told)
+    gate = threading.Barrier(4)
+    racing = [threading.Thread(target=lambda: (gate.wait(), alerts.tell(told))) for _ in range(4)]
+    for thread in racing:
+        thread.start()
+    for thread in racing:
+        thread.join()
+
+    assert len(chat.got) == 1
+
+
+def test_the_app_tells_of_dead_sidecars(told: Clinic, chat: Chat, clock: make.Clock) -> None:
+    """They are who tells of everything else, so nobody would hear of it."""
+    assert not watch.look(told, was_silent=True), "a clinic that never had one misses none"
+    Sidecar(told, JOBS).run_here(next(job for job in JOBS if job.name == "tidy jobs"))
+    clock.pass_(minutes=4)
+    told.forget_directory()
+    assert not watch.look(told, was_silent=True)
+    clock.pass_(minutes=2)
+    told.forget_directory()
+    assert watch.look(told, was_silent=False)
+    assert chat.got == [], "it may just be starting"
+    full(told)
+    for _ in range(3):
+        assert watch.look(told, was_silent=True)
+    (message,) = chat.got
+    assert "5 minutes without a sidecar" in message["text"]
+
+    Sidecar(told, JOBS).run_here(next(job for job in JOBS if job.name == "tell alerts"))
+    assert [alert.id for alert in alerts.open_alerts(told, SYSTEM)] == ["disk"]
 
 
 def test_a_server_that_is_not_there_is_no_bug(clinic: Clinic) -> None:

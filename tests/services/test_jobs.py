@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -11,8 +14,10 @@ from datetime import datetime, timedelta
 import pytest
 
 import scheduler
+from clinic_core import sidecar as sidecar_module
 from clinic_core.clinic import Clinic, open_clinic, utc_now
 from clinic_core.domain.access import SYSTEM, Actor
+from clinic_core.domain.alerts import Severity
 from clinic_core.domain.jobs import (
     KEPT_RUNS,
     LEASE,
@@ -28,6 +33,7 @@ from clinic_core.domain.jobs import (
 from clinic_core.errors import Forbidden, InvalidInput, NotFound
 from clinic_core.jobs import JOBS
 from clinic_core.services import alerts, job_engine, jobs
+from clinic_core.settings import ROOT
 from clinic_core.sidecar import Sidecar
 from clinic_core.store.server_clock import ServerClock
 from tests import make
@@ -307,6 +313,148 @@ def test_a_run_that_never_ends_is_given_up(clinic: Clinic, clock: make.Clock, st
     clock.pass_(seconds=LEASE.total_seconds())
     assert [due.name for due, _ in job_engine.due(clinic, [job])] == ["hangs"]
     release.set()
+
+
+def test_a_run_that_was_lost_and_never_ends_is_given_up(
+    clinic: Clinic, clock: make.Clock, start: Callable[..., Sidecar]
+) -> None:
+    """Somebody else took it over while this machine slept. Its lane would be blocked for ever, and nobody told."""
+    release = threading.Event()
+    job = Job("hangs", every(hours=1), lambda _: release.wait(60), longest_minutes=10)
+    sidecar = start(job)
+    sidecar.dispatch()
+    wait_until(lambda: sidecar.lanes[0].running is not None)
+    clock.pass_(seconds=LEASE.total_seconds() + 1)
+    taken = job_engine.claim(clinic, state(clinic, "hangs"), holder="another")
+    assert taken is not None
+    sidecar.renew()
+    assert not sidecar.is_stuck
+    clock.pass_(minutes=11)
+    sidecar.renew()
+
+    assert sidecar.is_stuck
+    assert state(clinic, "hangs").failures == 0, "the other one's run did not fail"
+    release.set()
+
+
+def test_a_run_that_was_given_up_and_ends_after_all_is_not_taken_for_good(
+    clinic: Clinic, clock: make.Clock, start: Callable[..., Sidecar]
+) -> None:
+    """Its success would forget the failure, and the alert would stay open for ever."""
+    release = threading.Event()
+    sidecar = start(Job("hangs", every(hours=1), lambda _: release.wait(60), longest_minutes=10))
+    sidecar.dispatch()
+    wait_until(lambda: sidecar.lanes[0].running is not None)
+    clock.pass_(minutes=11)
+    sidecar.renew()
+    release.set()
+    wait_until(lambda: sidecar.lanes[0].is_idle)
+    assert (state(clinic, "hangs").failures, state(clinic, "hangs").finished_at) == (1, None)
+    clock.pass_(minutes=1)
+    drain(start(Job("hangs", every(hours=1), nothing)))
+
+    assert state(clinic, "hangs").ok
+    assert alerts.open_alerts(clinic, SYSTEM) == []
+
+
+def test_the_other_lanes_of_a_stuck_sidecar_are_not_waited_for_long(
+    clinic: Clinic, clock: make.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup may take hours, and until the process ends no message goes out."""
+    monkeypatch.setattr(sidecar_module, "_STUCK_PATIENCE_SECONDS", 0.0)
+    release = threading.Event()
+    table = [
+        Job("hangs", every(hours=1), lambda _: release.wait(60), lane="a", longest_minutes=10),
+        Job("back up", every(hours=1), lambda _: release.wait(60), lane="b", longest_minutes=240),
+    ]
+    sidecar = Sidecar(clinic, table)
+    sidecar.start()
+    sidecar.dispatch()
+    wait_until(lambda: all(lane.running is not None for lane in sidecar.lanes))
+    clock.pass_(minutes=11)
+    sidecar.renew()
+    sidecar.stop()
+
+    assert sidecar.lanes[1].running is not None
+    release.set()
+
+
+_STUCK = """
+import sys, time, scheduler
+from concurrent.futures import ThreadPoolExecutor
+from clinic_core.domain.jobs import Job, every
+def hangs(_):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(time.sleep, 600).result()
+scheduler.JOBS = (Job("hangs", every(hours=1), hangs, longest_minutes=0),)
+sys.exit(scheduler.main())
+"""
+
+
+def test_a_stuck_sidecar_ends_though_its_run_has_threads(clinic: Clinic) -> None:
+    """Python waits for the threads of a pool before it ends: the sidecar would be neither dead nor at work."""
+    environment = {**os.environ, "DATABASE_URL": clinic.settings.database_url}
+    environment["DATABASE_NAME"] = clinic.database.name
+    ended = subprocess.run([sys.executable, "-c", _STUCK], cwd=ROOT, env=environment, timeout=30, check=False)
+
+    assert ended.returncode == scheduler.STUCK
+    assert [alert.id for alert in alerts.open_alerts(clinic, SYSTEM)] == ["job:hangs"]
+
+
+def test_a_job_may_be_followed_sooner(clinic: Clinic, clock: make.Clock, start: Callable[..., Sidecar]) -> None:
+    """The change journal: what is not shipped yet is lost with the machine. Its lease is renewed for as long."""
+    release = threading.Event()
+    job = Job("ship", MINUTE, lambda _: release.wait(60), lease_seconds=7)
+    sidecar = start(job)
+    sidecar.dispatch()
+    wait_until(lambda: sidecar.lanes[0].running is not None)
+    clock.pass_(seconds=6)
+    sidecar.renew()
+    clock.pass_(seconds=6)
+    assert job_engine.due(clinic, [job]) == []
+    clock.pass_(seconds=1)
+    assert [found.name for found, _ in job_engine.due(clinic, [job])] == ["ship"]
+    release.set()
+
+
+def test_an_end_whose_answer_got_lost_is_not_taken_for_a_lost_lease(clinic: Clinic) -> None:
+    """It is written again when the database is back; then the alert and the row of the history follow."""
+    job = Job("backup", daily("08:00"), nothing)
+    held = job_engine.claim(clinic, job_engine.state_of(clinic, job), holder="a")
+    assert held is not None
+    failed = outcome(ok=False, result="The folder is full.")
+    clinic.jobs.finish(held, job_engine.finished(job, held, failed, now=clinic.now(), zone=clinic.zone))
+    assert job_engine.finish(clinic, job, held, failed)
+
+    assert [alert.id for alert in alerts.open_alerts(clinic, SYSTEM)] == ["job:backup"]
+    assert [run.ok for run in jobs.history(clinic, SYSTEM, "backup")] == [False]
+
+
+def test_alerts_of_jobs_that_are_well_or_gone_are_taken_back(clinic: Clinic, clock: make.Clock) -> None:
+    """A sidecar died between two writes, or a release renamed a job that failed: people are told daily, for ever."""
+    for name in ("well", "gone", "failing"):
+        job_engine.state_of(clinic, Job(name, daily("08:00"), nothing))
+        alerts.raise_alert(clinic, job_engine.alert_key(name), severity=Severity.WARNING, summary="It fails.")
+    alerts.raise_alert(clinic, "disk", severity=Severity.WARNING, summary="It is full.")
+    held = job_engine.claim(clinic, state(clinic, "failing"), holder="a")
+    assert held is not None
+    clinic.jobs.fail(held, at=clock.instant)
+    job_engine.tidy(clinic, ["well", "failing"])
+    assert sorted(alert.id for alert in alerts.open_alerts(clinic, SYSTEM)) == ["disk", "job:failing"]
+
+    clock.pass_(days=9)
+    job_engine.tidy(clinic, ["well", "failing"])
+    assert [found.id for found in clinic.jobs.all()] == ["failing", "well"], "it never ran, and is in no table"
+
+
+def test_documents_that_were_taken_away_are_made_anew(clinic: Clinic, start: Callable[..., Sidecar]) -> None:
+    """Until the next start nobody would run what has no document."""
+    sidecar = start(Job("send", MINUTE, nothing))
+    clinic.database["jobs"].delete_many({})
+    sidecar.dispatch()
+    drain(sidecar)
+
+    assert state(clinic, "send").finished_at is not None
 
 
 def test_a_sidecar_with_a_run_that_never_ends_finishes_the_others_and_ends(clinic: Clinic, clock: make.Clock) -> None:

@@ -128,6 +128,8 @@ NOBODY_ASKS = {
     "jobs.silent_since",
     "maintenance.announced",  # what everybody is told
     "upkeep.check_data",
+    "watch.heard",
+    "watch.look",
     "upkeep.look_at_certificate",
     "upkeep.look_at_indexes",
     "upkeep.look_at_versions",
