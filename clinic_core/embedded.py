@@ -16,7 +16,7 @@ from typing import Final
 from clinic_core.children import Child
 from clinic_core.errors import Unavailable
 from clinic_core.folder import COMMAND, UP, DataFolder, Running
-from clinic_core.settings import Settings
+from clinic_core.settings import DEFAULT_DATABASE, Settings
 
 HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 30
@@ -38,6 +38,7 @@ class Server:
         """
         self.folder = folder
         self.port = port
+        self.database_name = folder.database_name  # once: whatever starts later is on the same one
         self._tests = tests
         self._bulk_load = bulk_load
         self.child = Child("database", (), folder)
@@ -45,7 +46,7 @@ class Server:
     @property
     def url(self) -> str:
         """The connection string, with the clinic's database in its path."""
-        return f"mongodb://{HOST}:{self.port}/{self.folder.database_name}?directConnection=true"
+        return f"mongodb://{HOST}:{self.port}/{self.database_name}?directConnection=true"
 
     def start(self, *, seconds: float = START_SECONDS) -> None:
         """Start the server and wait until it answers. Raises Unavailable with the reason when it does not."""
@@ -53,6 +54,7 @@ class Server:
         for attempt in range(1, tries + 1):
             self.launch()
             if self._answers_within(seconds):
+                self._require_database()
                 return
             self.child.stop()
             if attempt == tries:
@@ -72,6 +74,18 @@ class Server:
     def answers(self, timeout_ms: int = 1_000) -> bool:
         """Whether a ping gets through."""
         return answers(self.url, timeout_ms=timeout_ms)
+
+    def _require_database(self) -> None:
+        """Raises Unavailable where a restored database is named that is not there: an empty clinic would begin."""
+        if self.database_name == DEFAULT_DATABASE:
+            return
+        there = databases(self.url)
+        if self.database_name not in there:
+            self.stop()
+            raise Unavailable(
+                f"{self.folder.name_file} says that the clinic is in the database {self.database_name}, which is not "
+                f"there. There are: {', '.join(there) or 'none'}. Write one of them into the file, or delete the file."
+            )
 
     def _program(self) -> list[str]:
         quick = self._tests or self._bulk_load
@@ -110,6 +124,17 @@ def accepts(port: int, host: str = HOST) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((host, port)) == 0
+
+
+def databases(url: str) -> list[str]:
+    """The names of the databases there, without the server's own."""
+    from clinic_core.store import mongo  # noqa: PLC0415
+
+    client = mongo.connect(url)
+    try:
+        return [name for name in client.list_database_names() if name not in {"admin", "config", "local"}]
+    finally:
+        client.close()
 
 
 def answers(url: str, *, timeout_ms: int = 1_000) -> bool:

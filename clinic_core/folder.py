@@ -49,22 +49,25 @@ class DataFolder:
         self.logs = self.path / "logs"
         self._lock_file = self.path / "up.lock"
         self._state_file = self.path / "up.json"
-        self._name_file = self.path / "database.txt"
+        self.name_file = self.path / "database.txt"
         self._lock: int | None = None
 
     @property
     def database_name(self) -> str:
         """Which of the databases in the folder is the clinic's: the usual one, unless a restored one took its place."""
         try:
-            return self._name_file.read_text(encoding="ascii").strip() or DEFAULT_DATABASE
+            return self.name_file.read_text(encoding="ascii").strip() or DEFAULT_DATABASE
         except FileNotFoundError:
             return DEFAULT_DATABASE
 
     def name_database(self, name: str) -> None:
         """Make another database the clinic's, from the next start on; in one step, and back in the same way."""
-        draft = self._name_file.with_suffix(".new")
-        draft.write_text(name + "\n", encoding="ascii")
-        draft.replace(self._name_file)
+        draft = self.name_file.with_suffix(".new")
+        with draft.open("w", encoding="ascii") as out:
+            out.write(name + "\n")
+            out.flush()
+            os.fsync(out.fileno())  # an empty file would name the usual one
+        draft.replace(self.name_file)
 
     @property
     def tag(self) -> str:

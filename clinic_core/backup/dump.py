@@ -24,6 +24,7 @@ from clinic_core.store.mongo import Document
 
 SNAPSHOT: Final = "snapshot-transaction"
 PER_COLLECTION: Final = "per-collection"
+UNFINISHED: Final = "unfinished_restore"  # a collection that is there until a restore has ended well
 _BATCH: Final = 2_000
 _NO_TRANSACTIONS: Final = frozenset({20, 263, 303})  # IllegalOperation, in no transaction, not there
 _TOO_OLD: Final = frozenset({251, 239, 290, 246})  # the transaction ended, or its snapshot is gone
@@ -78,9 +79,10 @@ def dumping(database: Database[Document], mode: str, progress: Progress = lambda
 
 
 def described(database: Database[Document]) -> list[Namespace]:
-    """The collections and views of a database, by name; what the server keeps for itself is left out."""
+    """The collections and views of a database, by name, without what the server or a restore keeps for itself."""
     found = sorted(database.list_collections(), key=lambda each: each["name"])
-    return [_namespace(database, each) for each in found if not each["name"].startswith("system.")]
+    ours = (each for each in found if not each["name"].startswith("system.") and each["name"] != UNFINISHED)
+    return [_namespace(database, each) for each in ours]
 
 
 def indexes_of(database: Database[Document], name: str) -> list[dict[str, Any]]:

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from pymongo.database import Database
+from pymongo.errors import ConnectionFailure
 
-from clinic_core.backup import catalogue, checking, moments, replay, work
+from clinic_core.backup import catalogue, checking, moments, replay, restore, work
 from clinic_core.backup.catalogue import Entry
 from clinic_core.backup.manifest import Manifest, Verification
-from clinic_core.backup.scratch import at_database, is_embedded, opened
-from clinic_core.backup.settle import settle
+from clinic_core.backup.scratch import Scratch, at_database, is_embedded, opened
+from clinic_core.backup.settle import hold, settle
 from clinic_core.backup.work import Stages, Workshop
 from clinic_core.clinic import Clinic
 from clinic_core.domain.backups import Step
 from clinic_core.domain.changes import Restored as Settled
-from clinic_core.errors import AlreadyExists, Damaged, InvalidInput, NotFound
+from clinic_core.errors import AlreadyExists, Conflict, Damaged, InvalidInput, NotFound, Unavailable
 from clinic_core.folder import UP, DataFolder
 from clinic_core.gateways.objects import Objects
-from clinic_core.store.mongo import Document
+from clinic_core.store.mongo import Document, database_of, reaching
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_SERVERS_OWN: Final = frozenset({"admin", "config", "local"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,29 +80,26 @@ def into_new_database(
 ) -> Restored:
     """Restore a backup into a database that is not there yet, compare it, take it to a moment and check it.
 
-    What fails is dropped again. Raises AlreadyExists, Damaged, InvalidInput, NotFound or Unavailable.
+    What fails is dropped again. Raises AlreadyExists, Conflict, Damaged, InvalidInput, NotFound or Unavailable.
     """
     made = entry.manifest
     if made is None:
         raise Damaged(f"Backup {entry.id}: {entry.reason}")
-    forward = _replaying(shop, place, made, identities, to) if to else None
     name = name or f"clinic_restored_{made.id.lower()}"
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name in _SERVERS_OWN:
         raise InvalidInput(f"{name!r} is no name for a database: use letters, digits, _ and -.")
+    _require_closed(shop.clinic)
+    forward = _replaying(shop, place, made, identities, to) if to else None
     stages = Stages(shop.say)
-    if is_embedded(shop.clinic) and _is_open(shop.clinic):
-        shop.say("The clinic is open: it will stand still while indexes are built. Better stop it first.")
-    with opened(at_database(shop.clinic.settings.database_url, name)) as target:
-        if target.database.list_collection_names():
-            raise AlreadyExists(f"There is a database {name} already. Choose another name with --into.")
-        try:
+    with reaching(), opened(at_database(shop.clinic.settings.database_url, name)) as target:
+        with restore.permitted(target.database):
+            if target.database.list_collection_names():
+                raise AlreadyExists(f"There is a database {name} already. Choose another name with --into.")
+        with _whole(shop, target):
             work.fill(shop, place, made, identities, target=target, stages=stages, replay=forward)
             settled = settle(target.database, to=to or made.created, now=shop.clinic.server_now())
             then = _counted(target.database)
-        except BaseException:
-            shop.say("Dropping what was restored so far …")
-            target.database.client.drop_database(name)
-            raise
+            restore.finish(target.database)
         with stages.stage("check", "Checking the restored clinic …"):
             violations = checking.violations(shop.clinic, target.url, made.documents)
     return Restored(
@@ -122,16 +122,19 @@ def switch(clinic: Clinic, name: str) -> str:
     """Make another database the clinic's, in one step that can be taken back; what to do next, in words.
 
     On the embedded server a file in the data folder names it. Elsewhere DATABASE_URL does, which is not ours to write.
+    Messages that came due while another database was the clinic's are put on hold in it. Raises Conflict or NotFound.
     """
-    if name not in clinic.client.list_database_names():
-        raise NotFound(f"There is no database {name}.")
+    _require_closed(clinic)
+    with reaching():
+        _require_clinic(clinic, name)
+        if name != clinic.database.name:
+            hold(database_of(clinic.client, name), now=clinic.server_now())
     if is_embedded(clinic):
         folder = DataFolder(clinic.settings.data_dir)
         before = folder.database_name
         folder.name_database(name)
         return (
-            f"From the next start on the clinic is in {name}. Stop what runs and start it again.\n"
-            f"To go back: python -m clinic_core backup switch {before}"
+            f"From the next start on the clinic is in {name}.\nTo go back: python -m clinic_core backup switch {before}"
         )
     return (
         f"Set DATABASE_URL={_shown(at_database(clinic.settings.database_url, name))} and restart the app and the "
@@ -142,6 +145,46 @@ def switch(clinic: Clinic, name: str) -> str:
 def drill(shop: Workshop, place: Objects, entry: Entry, identities: Sequence[str]) -> Verification:
     """The whole recovery, measured: read, decrypt, restore, compare, index, check. It counts as a verification."""
     return work.verify(shop, place, entry, identities, step=Step.DRILLED)
+
+
+@contextmanager
+def _whole(shop: Workshop, target: Scratch) -> Iterator[None]:
+    """Drop the database when what is done within fails. Where that fails too, nobody can switch to it."""
+    name = target.database.name
+    try:
+        yield
+    except ConnectionFailure as error:
+        raise Unavailable(
+            f"The database ended while the backup was restored. Look whether it runs; then restore anew, with another "
+            f"name after --into. What there is in {name} is not whole, and nothing uses it."
+        ) from error
+    except BaseException:
+        shop.say("Dropping what was restored so far …")
+        target.database.client.drop_database(name)
+        raise
+
+
+def _require_clinic(clinic: Clinic, name: str) -> None:
+    """Raises NotFound unless a whole clinic is in the database."""
+    there = clinic.client[name]
+    if restore.is_unfinished(there):
+        raise NotFound(f"The restore into {name} did not end: it is not whole. Restore anew, with another name.")
+    if not any(there[each].find_one({}, {"_id": 1}) for each in ("organization", "users")):
+        raise NotFound(f"There is no database {name} with a clinic in it. `backup restore` said the name it made.")
+
+
+def _require_closed(clinic: Clinic) -> None:
+    """Raises Conflict while `up` runs on the embedded database.
+
+    It builds indexes for many minutes then, in which nobody gets an answer; and what still runs after a switch would
+    send messages that the other database sends too.
+    """
+    running = DataFolder(clinic.settings.data_dir).running()
+    if is_embedded(clinic) and running is not None and running.kind == UP:
+        raise Conflict(
+            "The clinic runs on this database. Stop it first (Ctrl-C where `up` runs), then say this again. "
+            "To try a backup while it runs: backup drill."
+        )
 
 
 def _replaying(
@@ -159,11 +202,6 @@ def _replaying(
 def _counted(database: Database[Document]) -> dict[str, int]:
     names = [each["name"] for each in database.list_collections() if each.get("type") != "view"]
     return {name: database[name].estimated_document_count() for name in names}
-
-
-def _is_open(clinic: Clinic) -> bool:
-    running = DataFolder(clinic.settings.data_dir).running()
-    return running is not None and running.kind == UP
 
 
 def _shown(url: str) -> str:

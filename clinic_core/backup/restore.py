@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
 from bson.raw_bson import RawBSONDocument
@@ -19,6 +20,7 @@ from clinic_core.store.mongo import Document
 _AT_ONCE: Final = 1_000
 _ID: Final = "_id_"
 _UNAUTHORIZED: Final = 13
+_UNFIT: Final = frozenset({67, 11000})  # no such index here; two documents with one unique value
 
 Progress = Callable[[int, int], None]
 
@@ -27,12 +29,14 @@ def documents(stream: BinaryIO, database: Database[Document], progress: Callable
     """Make the collections of an archive in an empty database and fill them; no index is made yet.
 
     Indexes come last: some delete what is past its time, which may happen only after the documents were compared.
-    Raises Damaged, AlreadyExists when the database is not empty, Unavailable when it may not be made.
+    Until `finish` the database is marked as one that nobody may use. Raises Damaged, AlreadyExists when the database
+    is not empty, Unavailable when it may not be made.
     """
     reader = Reader(stream)
-    try:
+    with permitted(database):
         if database.list_collection_names():
             raise AlreadyExists(f"The database {database.name} is not empty. Restore into another name.")
+        database[dump.UNFINISHED].insert_one({})
         for namespace in reader.namespaces:
             if namespace.kind != VIEW:
                 _create(database, namespace)
@@ -42,14 +46,31 @@ def documents(stream: BinaryIO, database: Database[Document], progress: Callable
                 _insert(database, name, some)
                 done += len(some)
                 progress(done)
-    except OperationFailure as error:
-        if error.code == _UNAUTHORIZED:
-            raise Unavailable(
-                f"The user in DATABASE_URL may not make the database {database.name}. Give it readWriteAnyDatabase, "
-                "or restore with DATABASE_URL naming a server where it may."
-            ) from error
-        raise
     return reader
+
+
+def finish(database: Database[Document]) -> None:
+    """Say that all of it is there: it may be used."""
+    database.drop_collection(dump.UNFINISHED)
+
+
+def is_unfinished(database: Database[Document]) -> bool:
+    """Whether a restore into it was killed, or is at it."""
+    return dump.UNFINISHED in database.list_collection_names()
+
+
+@contextmanager
+def permitted(database: Database[Document]) -> Iterator[None]:
+    """Raises Unavailable where the user may not do what is done within."""
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code != _UNAUTHORIZED:
+            raise
+        raise Unavailable(
+            f"The user in DATABASE_URL may not make the database {database.name}. Give it readWriteAnyDatabase, "
+            "or restore with DATABASE_URL naming a server where it may."
+        ) from error
 
 
 def indexes(database: Database[Document], namespaces: Iterable[Namespace]) -> None:
@@ -60,7 +81,7 @@ def indexes(database: Database[Document], namespaces: Iterable[Namespace]) -> No
             continue
         wanted = [dict(index) for index in namespace.indexes if index["name"] != _ID]
         if wanted:
-            database.command("createIndexes", namespace.name, indexes=[_without(index, "ns") for index in wanted])
+            _build(database, namespace.name, [_without(index, "ns") for index in wanted])
 
 
 def tallies(database: Database[Document], session: ClientSession | None = None) -> dict[str, Tally]:
@@ -105,6 +126,19 @@ def _indexes(namespace: Namespace) -> dict[str, dict[str, Any]]:
             {key: value for key, value in each.items() if key not in {"ns", "v"}} for each in namespace.indexes
         )
     }
+
+
+def _build(database: Database[Document], name: str, wanted: Sequence[Mapping[str, Any]]) -> None:
+    try:
+        database.command("createIndexes", name, indexes=wanted)
+    except OperationFailure as error:
+        if error.code not in _UNFIT:
+            raise
+        # Without what the server says, which may name a patient's values.
+        raise Damaged(
+            f"The indexes of {name} do not fit its documents ({(error.details or {}).get('codeName', error.code)}). "
+            "Use another backup."
+        ) from error
 
 
 def _create(database: Database[Document], namespace: Namespace) -> None:

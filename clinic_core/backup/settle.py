@@ -28,6 +28,13 @@ def settle(database: Database[Document], *, to: datetime, now: datetime) -> Rest
 
     A text that was being handed over is left: its carrier is asked whether it has it. Nobody can ask that of e-mail.
     """
+    restored = Restored(restored_at=now, restored_to=to, held=hold(database, now=now))
+    Changes(database).restored(restored)
+    return restored
+
+
+def hold(database: Database[Document], *, now: datetime) -> int:
+    """Put on hold what another database of this clinic may have sent, and sign everybody out; how many messages."""
     messages = database["communications"]
     change = {"$set": _HELD, "$unset": {"send_after": "", "retry_at": ""}, "$inc": {"version": 1}}
     held = 0
@@ -37,6 +44,4 @@ def settle(database: Database[Document], *, to: datetime, now: datetime) -> Rest
     ):
         held += messages.update_many(maybe_sent, change).modified_count
     database["sessions"].delete_many({})
-    restored = Restored(restored_at=now, restored_to=to, held=held)
-    Changes(database).restored(restored)
-    return restored
+    return held

@@ -60,6 +60,7 @@ def storage(folder: Path) -> Iterator[Storage]:
     options = [f"-{name if '.' in name else f'{name}.port'}={port}" for name, port in ports.items()]
     program = [WEED, "-logtostderr", "-v=-1", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
     program += ["-s3", "-filer", f"-s3.config={config}", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0"]
+    program += ["-s3.port.lance=0"]
     program += ["-s3.iam=false", "-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=300"]
     program += ["-volume.minFreeSpace=1", *options]
     with (
