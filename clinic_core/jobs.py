@@ -101,20 +101,18 @@ def back_up(clinic: Clinic) -> Iterator[str]:
     return nightly.night(work.workshop(clinic))
 
 
-def read_backups(clinic: Clinic) -> object:
+def read_backups(clinic: Clinic) -> Iterator[str]:
     """Read every kept backup whole."""
     from clinic_core.backup import nightly, work  # noqa: PLC0415
 
     return nightly.week(work.workshop(clinic))
 
 
-def export_records(clinic: Clinic) -> object:
+def export_records(clinic: Clinic) -> Iterator[str]:
     """Write everything as JSON lines and CSV for the clinic's own archive."""
-    from clinic_core.backup import export, work  # noqa: PLC0415
+    from clinic_core.backup import nightly, work  # noqa: PLC0415
 
-    shop = work.workshop(clinic)
-    with shop.places.alone():
-        return f"{sum(export.write(shop).counts.values())} records"
+    return nightly.month(work.workshop(clinic))
 
 
 def watch_backups(clinic: Clinic) -> object:

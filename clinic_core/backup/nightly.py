@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 
-from clinic_core.backup import catalogue, moments, work
+from clinic_core.backup import catalogue, export, moments, work
 from clinic_core.backup.work import Workshop
 from clinic_core.clinic import Clinic
 from clinic_core.domain.alerts import Severity
-from clinic_core.domain.backups import OVERDUE_AFTER, PROVEN
-from clinic_core.errors import Damaged
+from clinic_core.domain.backups import OVERDUE_AFTER, PROVEN, made_at
+from clinic_core.errors import Conflict, Damaged
 from clinic_core.services import alerts
 
 OVERDUE: str = "backup:overdue"
 _LOOK_BACK = timedelta(days=30)
+_PAUSE_SECONDS = 1.0
+WAITING: str = "waits until another run at the backups has ended"
 
 
 def night(shop: Workshop) -> Iterator[str]:
     """Create, verify, prune, copy; yields what was done so far after each step, where the run may be stopped."""
-    with shop.places.alone():
+    with ExitStack() as turn:
+        yield from _in_turn(shop, turn)
         work.clear_up(shop)
         made = work.create(shop)
         entry = catalogue.entry(shop.places.folder, made.manifest.id, shop.public_key)
         record = work.verify(shop, shop.places.folder, entry, [made.identity])
         done = f"{made.manifest.documents} documents, restored and compared"
         done += f", {record.violations} faults in the data" if record.violations else ""
+        watch(shop.clinic)
         yield done
         gone = work.prune(shop, shop.places.folder)
         moments.prune(shop, shop.places.folder)
@@ -38,20 +44,29 @@ def night(shop: Workshop) -> Iterator[str]:
             yield done
 
 
-def week(shop: Workshop) -> str:
+def week(shop: Workshop) -> Iterator[str]:
     """Read every kept backup whole, everywhere. Raises Damaged naming the broken ones."""
-    with shop.places.alone():
+    with ExitStack() as turn:
+        yield from _in_turn(shop, turn)
         found = [f"In the {place.name}: {fault}" for place in shop.places.all for fault in work.check_all(shop, place)]
     if found:
         raise Damaged(" ".join(found))
-    return "all are as they were written"
+    yield "all are as they were written"
+
+
+def month(shop: Workshop) -> Iterator[str]:
+    """Write everything as JSON lines and CSV."""
+    with ExitStack() as turn:
+        yield from _in_turn(shop, turn)
+        yield f"{sum(export.write(shop).counts.values())} records"
 
 
 def watch(clinic: Clinic) -> str:
-    """Raise an alert while the newest verified backup is older than a day and two hours."""
+    """Raise an alert while the newest verified backup is older than a day and two hours, whenever it was verified."""
     now = clinic.now()
     steps = clinic.backups.since(now - _LOOK_BACK)
-    if any(event.step in PROVEN and now - event.at < OVERDUE_AFTER for event in steps):
+    proven = [made_at(event.backup_id) or event.at for event in steps if event.step in PROVEN]
+    if proven and now - max(proven) < OVERDUE_AFTER:
         alerts.clear(clinic, OVERDUE)
         return "in time"
     hours = OVERDUE_AFTER.total_seconds() / 3600
@@ -63,3 +78,14 @@ def watch(clinic: Clinic) -> str:
         advice="Run `python -m clinic_core backup create` on the clinic's machine; it says what hinders it.",
     )
     return "overdue"
+
+
+def _in_turn(shop: Workshop, turn: ExitStack) -> Iterator[str]:
+    """Enter once nobody else is at the backups, such as a person by hand; it may be stopped while it waits."""
+    while True:
+        try:
+            turn.enter_context(shop.places.alone())
+            return
+        except Conflict:
+            yield WAITING
+        time.sleep(_PAUSE_SECONDS)

@@ -68,7 +68,7 @@ def _keys(args: argparse.Namespace) -> int:
 
 
 def _create(args: argparse.Namespace) -> int:
-    from clinic_core.backup import catalogue, keys, work  # noqa: PLC0415
+    from clinic_core.backup import catalogue, keys, nightly, work  # noqa: PLC0415
 
     keys.ensure(settings_for(args), _show)
     with _workshop(args) as shop, shop.places.alone():
@@ -79,6 +79,7 @@ def _create(args: argparse.Namespace) -> int:
             entry = catalogue.entry(shop.places.folder, made.manifest.id, shop.public_key)
             record = work.verify(shop, shop.places.folder, entry, [made.identity])
             print(f"Restored and compared: all is equal.{_faults(record.violations)}")
+            nightly.watch(shop.clinic)
         work.ship(shop)
     return 0
 

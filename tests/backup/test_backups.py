@@ -216,10 +216,14 @@ def _prove(shop: Workshop, backup_id: str) -> None:
 
 
 def test_one_run_at_a_time(world: World, tmp_path: Path) -> None:
-    """A person and the sidecar at the same moment: one is told to wait, else each would clear the other's files."""
+    """A person and the sidecar at the same moment: else each would clear the other's files. The sidecar waits."""
     shop = shop_of(world.clinic, tmp_path)
-    with shop.places.alone(), pytest.raises(Conflict, match="Another backup"):
-        list(nightly.night(shop))
+    with shop.places.alone():
+        with pytest.raises(Conflict, match="Another backup"), shop.places.alone():
+            pass
+        night = nightly.night(shop)
+        assert next(night) == nightly.WAITING
+    assert "restored and compared" in next(night)
 
 
 def test_a_restore_touches_no_database_that_is_there(world: World, tmp_path: Path) -> None:
@@ -232,6 +236,19 @@ def test_a_restore_touches_no_database_that_is_there(world: World, tmp_path: Pat
     assert world.clinic.patients.existing([world.asha.id])
 
 
+def _week(shop: Workshop) -> str:
+    return list(nightly.week(shop))[-1]
+
+
+def test_an_old_backup_that_is_proven_today_is_old(world: World, tmp_path: Path, clock: make.Clock) -> None:
+    """A drill must not hide that no backup was made since."""
+    shop = shop_of(world.clinic, tmp_path)
+    made = work.create(shop).manifest
+    clock.pass_(hours=27)
+    shop.note(Step.DRILLED, made.id)
+    assert nightly.watch(shop.clinic) == "overdue"
+
+
 def test_the_week_and_the_watch(world: World, tmp_path: Path, clock: make.Clock) -> None:
     """What rotted since last week is named; a backup that is too old raises an alert, a new one clears it."""
     shop = shop_of(world.clinic, tmp_path)
@@ -240,13 +257,13 @@ def test_the_week_and_the_watch(world: World, tmp_path: Path, clock: make.Clock)
     shop.note(Step.VERIFIED, made.id)
     assert nightly.watch(shop.clinic) == "in time"
     assert world.clinic.alerts.open() == []
-    assert "as they were written" in nightly.week(shop)
+    assert "as they were written" in _week(shop)
     path = tmp_path / "backups" / manifests.archive_key(made.id)
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(Damaged, match=f"In the folder .*{made.id}: .*other contents.*Use another"):
-        nightly.week(shop)
+        _week(shop)
     catalogue.forget(shop.places.folder, made.id)
-    assert "as they were written" in nightly.week(shop)
+    assert "as they were written" in _week(shop)
     assert known(world.clinic.backups.since(world.clinic.now() - REMEMBERED)) == []
     clock.pass_(hours=27)
     assert nightly.watch(shop.clinic) == "overdue"
