@@ -200,9 +200,9 @@ def told_start(rows: Iterable[Communication]) -> datetime | None:
     return None if last is None else last.about_start
 
 
-def start_before(visit: Appointment, change: int) -> datetime | None:
-    """The start that a visit had before one of its events."""
-    return visit.events[change - 1].start if 0 < change < len(visit.events) else None
+def start_known(visit: Appointment, rows: Iterable[Communication]) -> datetime:
+    """The start that the patient has in mind: that of the last message, or of the booking where none told any."""
+    return told_start(rows) or visit.events[0].start
 
 
 def _asks(visit: Appointment, patient: Patient, rules: Rules, rows: Sequence[Communication]) -> Iterator[_Ask]:
@@ -226,7 +226,7 @@ def _of_booked(visit: Appointment, policy: MessagePolicy, rows: Sequence[Communi
     if told is None and first.kind == "booked" and MessageKind.CONFIRMATION in policy.kinds:
         if visit.start - event.at >= APART:
             yield _Ask(MessageKind.CONFIRMATION, due, min(due + CONFIRMATION_HOLDS, visit.start))
-    elif (told or first.start) != visit.start:
+    elif start_known(visit, rows) != visit.start:
         yield _Ask(MessageKind.CHANGED, due, visit.start, change=change)
 
 

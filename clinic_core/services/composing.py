@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import dispatching, reminding, templates
@@ -64,11 +65,15 @@ def _matter(
         patient_name=patient.name,
         practitioner=practitioner.name if practitioner else "",
         start=one.about_start,
-        old_start=reminding.start_before(visit, one.change) if visit and one.change else None,
+        old_start=_start_known(clinic, visit) if visit and one.kind is MessageKind.CHANGED else None,
         amount_minor=invoice.due_minor - invoice.payer_due_minor if invoice else 0,
         number=invoice.label if invoice else "",
         reference=one.reference,
     )
+
+
+def _start_known(clinic: Clinic, visit: Appointment) -> datetime:
+    return reminding.start_known(visit, clinic.communications.about(visit.id))
 
 
 def _has_calendar(one: Communication) -> bool:

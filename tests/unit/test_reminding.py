@@ -12,7 +12,7 @@ from clinic_core.domain.access import BY_REPLY
 from clinic_core.domain.appointments import MOVED, Appointment, AppointmentEvent, AppointmentStatus
 from clinic_core.domain.messages import Channel, Communication, MessageKind, MessagePolicy, MessageStatus, Reason
 from clinic_core.domain.people import ContactBy
-from clinic_core.domain.reminding import Rules, plan, renewed, start_before, stopped
+from clinic_core.domain.reminding import Rules, plan, renewed, start_known, stopped
 from tests import make
 
 K, S, M = MessageKind, AppointmentStatus, MessageStatus
@@ -130,7 +130,15 @@ def test_a_moved_visit_stops_what_speaks_of_the_old_time() -> None:
         "reminder 24h Thu 15:00",
         "reminder 2h Fri 13:00",
     ]
-    assert start_before(moved(visit(), "15:00"), after[1].change) == visit().start
+    assert start_known(moved(visit(), "15:00"), after) == visit().start
+
+
+def test_a_visit_that_is_moved_twice_is_moved_from_the_time_that_the_patient_knows() -> None:
+    """Within a minute nobody hears of the time between: "your visit of 15:00" would speak of no visit of theirs."""
+    rows = sent(rows_of(visit()), K.CONFIRMATION)
+    twice = moved(moved(visit(), "15:00"), "16:00", at=make.NOW + timedelta(minutes=10))
+    assert start_known(twice, rows_of(twice, rows)) == visit().start
+    assert start_known(twice, []) == visit().start, "the desk told it"
 
 
 def test_a_visit_that_was_moved_back_has_its_reminders_again() -> None:
