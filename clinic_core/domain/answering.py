@@ -16,6 +16,7 @@ from clinic_core.domain.replies import Intent
 ASKING: Final = frozenset(
     {MessageKind.CONFIRMATION, MessageKind.REMINDER, MessageKind.CHANGED, MessageKind.CANCELLED}
 )  # messages about a visit, which a reply may mean
+_INVITES: Final = frozenset({MessageKind.WAITLIST_OFFER, MessageKind.RECALL})
 TOGETHER: Final = timedelta(days=1)  # messages so close to one another may all be meant by a yes
 MOST_CHOICES: Final = 4
 _OVER: Final = frozenset({S.FULFILLED, S.NOSHOW})
@@ -32,13 +33,14 @@ class Candidate:
 def last_of_each_visit(sent: Iterable[Communication], channel: Channel) -> list[Communication]:
     """The latest message about each visit among those sent over a channel (latest first), latest first.
 
-    Empty when what was sent last is an offer: then that is what the reply is about, and a person has to see to it.
+    Empty when what was sent last asks for a visit that is not booked: then that is what the reply is about, and a
+    person has to see to it.
     """
     found: dict[str, Communication] = {}
     for one in sent:
         if one.channel is not channel:
             continue
-        if one.kind is MessageKind.WAITLIST_OFFER and not found:
+        if one.kind in _INVITES and not found:
             return []
         if one.kind in ASKING:
             found.setdefault(one.about, one)

@@ -6,6 +6,7 @@ not. What messages offer for cancelling is X: the word CANCEL makes carriers sto
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Final
 
 from clinic_core.domain.messages import REFERENCE_LENGTH, REFERENCE_SIGNS, Channel
 
+CHOICE: Final = re.compile(rf"\b[CX] [{REFERENCE_SIGNS}]{{{REFERENCE_LENGTH}}} \(")  # as answers quote messages
 LONGEST: Final = 160  # characters; who writes more, writes to a person
 
 
@@ -72,7 +74,7 @@ _MEANS: Final = {word: intent for intent, words in _WORDS.items() for word in wo
 _POLITE: Final = _of("please pls thanks thank you thx ref bitte danke कृपया धन्यवाद спасибо 🙏 🙂 😊")
 _REFERENCE_SIGNS: Final = frozenset(REFERENCE_SIGNS)
 _CROSSES: Final = str.maketrans("×✗✘", "xxx")
-_CYRILLIC: Final = str.maketrans("хс", "xc")  # keys that look the same
+_CYRILLIC: Final = str.maketrans("вскмнртх", "bckmhptx")  # letters that look the same
 _JOINERS: Final = frozenset({"\u200d", "\ufe0f", "\u20e3"})
 
 
@@ -106,7 +108,10 @@ def _words(text: str) -> list[str]:
 
 
 def _parts(word: str) -> list[str]:
-    """``"c7kd4qx"`` as the two words that were meant."""
+    """``"c7kd4qx"`` as the two words that were meant; a reference and its word may be typed in Cyrillic letters."""
+    latin = word.translate(_CYRILLIC)
+    if _is_reference(latin) or _is_reference(latin[1:]):
+        word = latin
     return [word[0], word[1:]] if word[:1] in _MEANS and _is_reference(word[1:]) else [word]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from clinic_core.domain import deliveries
 from clinic_core.domain.carriers import CarrierError, Fault, Outgoing, Taken
 from clinic_core.domain.messages import Channel, Delivery
-from clinic_core.domain.replies import Written, files_text
+from clinic_core.domain.replies import CHOICE, Written, files_text
 from clinic_core.settings import Settings
 
 API: Final = "https://api.twilio.com"
@@ -53,12 +53,11 @@ class TwilioCarrier:
         return _taken(made)
 
     def find(self, message: Outgoing, *, since: datetime) -> Taken | None:
-        """The message that was taken since and holds the reference; None when none is listed."""
-        word = re.compile(rf"\b{re.escape(message.reference)}\b")
+        """The message that was taken since and holds the reference as its own; None when none is listed."""
         to = _address(self._channel, message.recipient)
         listed = self._client().messages.stream(to=to, page_size=_PAGE)
         recent = takewhile(lambda one: one.date_created is None or one.date_created >= since - _SLACK, listed)
-        found = next((one for one in recent if word.search(one.body or "")), None)
+        found = next((one for one in recent if is_it(message, one.body or "")), None)
         return None if found is None else _taken(found)
 
     def received(self, *, since: datetime) -> list[Written]:
@@ -72,6 +71,16 @@ class TwilioCarrier:
         if not hasattr(self._local, "client"):
             self._local.client = _client(self._settings, self._timeout)
         return self._local.client
+
+
+def is_it(message: Outgoing, body: str) -> bool:
+    """Whether a text that the carrier shows is this message, also where the carrier added or changed words.
+
+    It holds the reference, but not only as one of the choices of an answer, which quotes the references of others.
+    """
+    word = re.compile(rf"\b{re.escape(message.reference)}\b")
+    own = CHOICE.sub("", body) if word.search(CHOICE.sub("", message.text)) else body
+    return word.search(own) is not None
 
 
 def _client(settings: Settings, timeout: float) -> Any:

@@ -222,11 +222,12 @@ def test_a_reference_from_elsewhere_opens_nothing(world: World, reference: str) 
     assert now(world, visit).status is S.BOOKED
 
 
-def test_a_yes_to_an_offer_is_for_a_person(world: World) -> None:
-    """It must not confirm the visit that the patient has already."""
+@pytest.mark.parametrize("kind", [MessageKind.WAITLIST_OFFER, MessageKind.RECALL])
+def test_a_yes_to_an_offer_or_a_recall_is_for_a_person(world: World, kind: MessageKind) -> None:
+    """It must not confirm the visit that the patient has already, nor be told that the last one is over."""
     visit = booked(world)
     told(world, visit)
-    offer = make.reminder(replace(visit, id="offer"), kind=MessageKind.WAITLIST_OFFER)
+    offer = make.reminder(replace(visit, id="offer"), kind=kind)
     world.clinic.communications.add_many([replace(offer, sent_at=make.NOW + timedelta(minutes=1))])
     world.clinic.now.pass_(minutes=2)  # type: ignore[attr-defined]
     reply = wrote(world, "C")

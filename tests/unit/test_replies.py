@@ -14,6 +14,7 @@ SAID = {
     I.CONFIRM: (
         "C",
         "c",
+        "С",  # noqa: RUF001 - the Cyrillic one
         " C. ",
         "1",
         "1️⃣",
@@ -28,7 +29,7 @@ SAID = {
         "Ja",
         "Да!",
     ),
-    I.CANCEL: ("X", "x!", "2", "❌", "×", "х", "X please", "absagen", "रद्द", "отменить"),
+    I.CANCEL: ("X", "x!", "2", "❌", "×", "х", "Х!", "X please", "absagen", "रद्द", "отменить"),
     I.STOP: (
         "STOP",
         "stop.",
@@ -78,6 +79,9 @@ def test_what_is_understood(intent: Intent) -> None:
     [
         ("C 7KD4QX", Understood(I.CONFIRM, "7KD4QX")),
         ("7kd4qx c", Understood(I.CONFIRM, "7KD4QX")),
+        ("С 7KD4QX", Understood(I.CONFIRM, "7KD4QX")),  # noqa: RUF001 - a Russian keyboard
+        ("Х7KD4QX", Understood(I.CANCEL, "7KD4QX")),  # noqa: RUF001
+        ("х 4КМТ7Р", Understood(I.CANCEL, "4KMT7P")),  # noqa: RUF001
         ("X7kd4qx", Understood(I.CANCEL, "7KD4QX")),
         ("C doctor", Understood(I.PERSON, "")),
         ("X (Ref 7KD4QX)", Understood(I.CANCEL, "7KD4QX")),
