@@ -49,8 +49,10 @@ def hand_over(settings: Settings, letter: EmailMessage, recipient: str) -> None:
         refused = server.send_message(letter, to_addrs=[recipient])
     except smtplib.SMTPRecipientsRefused as error:
         raise _refused(error.recipients[recipient][0]) from None
-    except smtplib.SMTPResponseException as error:
-        raise _refused(error.smtp_code) from None
+    except smtplib.SMTPSenderRefused as error:  # the account, not the message: somebody has to repair it
+        raise CarrierError(Fault.TEMPORARY, f"sender {error.smtp_code}") from None
+    except smtplib.SMTPResponseException as error:  # of its content: the address was taken
+        raise CarrierError(_fault(error.smtp_code), f"content {error.smtp_code}") from None
     except (OSError, smtplib.SMTPException) as error:
         raise CarrierError(Fault.UNKNOWN, type(error).__name__) from None
     finally:
@@ -122,5 +124,8 @@ def calendar_of(entry: CalendarEntry) -> bytes:
 
 
 def _refused(code: int) -> CarrierError:
-    shown = "550" if code in _ADDRESS_CODES else str(code)
-    return CarrierError(Fault.PERMANENT if code >= _PERMANENT else Fault.TEMPORARY, shown)
+    return CarrierError(_fault(code), "550" if code in _ADDRESS_CODES else str(code))
+
+
+def _fault(code: int) -> Fault:
+    return Fault.PERMANENT if code >= _PERMANENT else Fault.TEMPORARY

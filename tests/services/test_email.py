@@ -42,7 +42,15 @@ class Mailbox:
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
         self.plan: list[str] = []
+        self.refuses_sender = False
         self.broke: Counter[str] = Counter()  # after it had accepted, by Message-ID
+
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        """A sender that the server does not know."""
+        if self.refuses_sender:
+            return "550 Sender not allowed"
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
         """A mailbox that is not there, or full for the moment."""
@@ -56,6 +64,8 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Take it, or break before or after taking it."""
         how = self.plan.pop(0) if self.plan else "well"
+        if how == "refuse":
+            return "550 Looks like spam"
         if how == "break before":
             server.transport.abort()
             return "250 lost"
@@ -217,3 +227,19 @@ def test_a_message_that_cannot_be_made_stops_no_other(
         sending.reconcile(desk, pace=AT_ONCE)
         sending.send_due(desk)
     assert (last(desk, first).status, last(desk, first).reason) == (M.NOT_DONE, Reason.NO_ANSWER)
+
+
+def test_a_sender_that_the_server_refuses_is_no_fault_of_the_addresses(
+    desk: Clinic, world: World, reception: Actor, mailbox: tuple[Mailbox, int]
+) -> None:
+    """A wrong SMTP_FROM would make a dead letter of every e-mail, and the desk would ask patients for new addresses."""
+    visit, (box, _) = booked(desk, world, reception), mailbox
+    box.refuses_sender = True
+    assert sending.send_due(desk) == 0
+    waiting = last(desk, visit)
+    assert (waiting.status, waiting.reason, waiting.error_code) == (M.PREPARATION, None, "sender 550")
+    box.refuses_sender = False
+    desk.now.pass_(minutes=1)  # type: ignore[attr-defined]
+    box.plan = ["refuse"]
+    sending.send_due(desk)
+    assert (last(desk, visit).status, last(desk, visit).reason) == (M.NOT_DONE, Reason.REFUSED)
