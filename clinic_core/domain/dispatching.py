@@ -21,6 +21,7 @@ from clinic_core.domain.messages import (
 from clinic_core.domain.people import ContactBy, Patient
 from clinic_core.domain.quiet import patient_zone
 
+_MISSED: Final = frozenset({Reason.TOO_LATE, Reason.BUDGET})  # somebody has to know that it did not go out
 MOST_ATTEMPTS: Final = 12  # of which nobody knows at first: each is a risk to come twice
 _LONGEST_DELAY: Final = timedelta(minutes=30)
 _MOST_DOUBLINGS: Final = 7
@@ -66,9 +67,10 @@ GO: Final = Verdict()
 
 def judge(one: Communication, scene: Scene) -> Verdict:
     """Whether a message may go; whether its recipient opted out is asked beside it."""
-    if scene.now >= one.expires_at:
-        return Verdict(stop=one.reason or Reason.TOO_LATE)
     reason = Reason.SWITCHED_OFF if one.kind not in scene.policy.kinds else _untrue(one, scene)
+    if scene.now >= one.expires_at and reason in (None, Reason.VISIT_OVER):
+        unwanted = None if one.kind is MessageKind.REPLY else _unwanted(one, scene.patient)
+        return Verdict(stop=(unwanted and unwanted.stop) or one.reason or Reason.TOO_LATE)
     if reason is not None:
         return Verdict(stop=reason)
     return GO if one.kind is MessageKind.REPLY else _unwanted(one, scene.patient) or _in_quiet_hours(one, scene)
@@ -87,10 +89,18 @@ def delay_after(attempts: int, first: timedelta) -> timedelta:
 
 
 def status_of_stop(one: Communication, reason: Reason) -> tuple[MessageStatus, Reason]:
-    """What a message becomes that is not to go: given up where it was tried in vain, else stopped."""
-    if reason is Reason.TOO_LATE and one.attempts:
-        return MessageStatus.NOT_DONE, Reason.NO_ANSWER
-    return MessageStatus.STOPPED, reason
+    """What a message becomes that is not to go: given up where its time went by while it waited, else stopped.
+
+    A reminder after which another one comes is no loss.
+    """
+    if reason not in _MISSED or (one.kind is MessageKind.REMINDER and _is_followed(one)):
+        return MessageStatus.STOPPED, reason
+    return MessageStatus.NOT_DONE, Reason.NO_ANSWER if one.attempts and reason is Reason.TOO_LATE else reason
+
+
+def _is_followed(one: Communication) -> bool:
+    """Whether the time of a reminder ended when the next one's began."""
+    return one.about_start is not None and one.expires_at < one.about_start - reminding.LAST_CALL
 
 
 def _untrue(one: Communication, scene: Scene) -> Reason | None:

@@ -23,7 +23,14 @@ from clinic_core.domain.people import ContactBy, Patient
 LOST: Final = frozenset({Delivery.UNDELIVERED, Delivery.FAILED})
 ARRIVED: Final = frozenset({Delivery.DELIVERED, Delivery.READ})
 DEAD: Final = frozenset(
-    {Reason.BAD_RECIPIENT, Reason.REFUSED, Reason.NO_ANSWER, Reason.NO_TEMPLATE}
+    {
+        Reason.BAD_RECIPIENT,
+        Reason.REFUSED,
+        Reason.NO_ANSWER,
+        Reason.NO_TEMPLATE,
+        Reason.TOO_LATE,
+        Reason.BUDGET,
+    }
 )  # of a dead letter, also once somebody put it aside
 WAITS: Final = frozenset({MessageStatus.PREPARATION, MessageStatus.IN_PROGRESS, MessageStatus.ON_HOLD})
 _TELLS: Final = frozenset({MessageKind.REMINDER, MessageKind.CHANGED})  # what keeps a visit in mind

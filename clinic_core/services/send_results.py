@@ -69,11 +69,19 @@ def complete(clinic: Clinic, claimed: Communication, taken: Taken, *, pace: Pace
             clinic.communications.change(current, _completed(clinic, current, taken))
             return
         except Conflict:  # the carrier's report was quicker
+            if is_of_another(clinic, claimed, taken):
+                return  # nobody knows, then: `reconcile` asks
             current = clinic.communications.find(claimed.id)
         except Unavailable:
             if time.monotonic() > deadline:
                 raise
             time.sleep(_NAP_SECONDS)
+
+
+def is_of_another(clinic: Clinic, row: Communication, taken: Taken) -> bool:
+    """Whether what the carrier has under this id is another message."""
+    owner = clinic.communications.by_provider_id(taken.provider_id)
+    return owner is not None and owner.id != row.id
 
 
 def _completed(clinic: Clinic, current: Communication, taken: Taken) -> Communication:

@@ -74,7 +74,10 @@ def send_due(clinic: Clinic, *, pace: Pace = PACE, most: int = MOST_AT_ONCE) -> 
         due = clinic.communications.waiting(clinic.server_now(), most=most)
         ready = _ready_at_all(clinic, due)
         going = _allowed(clinic, ready)
-        for one in going:
+        for place, one in enumerate(going):
+            if time.monotonic() >= until:  # a slow carrier: what was judged so long ago is to be judged anew
+                _give_back(clinic, going[place:])
+                break
             sent += _send(clinic, one, pace)
         if len(due) < most or len(going) < len(ready):
             break
@@ -84,7 +87,7 @@ def send_due(clinic: Clinic, *, pace: Pace = PACE, most: int = MOST_AT_ONCE) -> 
 def watch(clinic: Clinic) -> None:
     """Tell somebody when messages fail more than now and then. For the sidecar."""
     since = clinic.server_now() - _LATELY
-    failed = sum((one.claimed_at or one.created_at) >= since for one in clinic.communications.failed())
+    failed = sum((one.claimed_at or one.due_at) >= since for one in clinic.communications.failed())
     if failed > DEAD_LETTERS:
         summary = f"{failed} messages to patients failed in the last {_LATELY.days} days."
         advice = "Open Messages, Failed: the reason is beside each. Correct numbers and settings, then send them again."
@@ -139,7 +142,7 @@ def _judged(clinic: Clinic, row: Communication, known: _Known) -> _Ready | None:
     visit, invoice = known.visits.get(row.about), known.invoices.get(row.about)
     verdict = dispatching.judge(row, _scene(clinic, patient, visit, invoice))
     recipient = dispatching.recipient_of(row, patient)
-    if verdict.goes and recipient in known.opted_out:
+    if recipient in known.opted_out and (verdict.goes or verdict.stop is Reason.TOO_LATE):
         verdict = Verdict(stop=Reason.OPTED_OUT)
     carrier = _carrier(clinic, row.channel, recipient)
     if verdict.goes and carrier is None:
@@ -211,11 +214,12 @@ def _allowed(clinic: Clinic, ready: Sequence[_Ready]) -> list[_Ready]:
     return [one for one in ready if one.row.id in granted.ids | free]
 
 
-def _give_back(clinic: Clinic, one: _Ready) -> None:
-    """It was counted and will not be sent."""
-    while one.cost_micros:
+def _give_back(clinic: Clinic, unsent: Sequence[_Ready]) -> None:
+    """They were counted and are not sent."""
+    wants = [one.want for one in unsent if one.cost_micros]
+    while wants:
         before = clinic.message_state.allowance()
-        if clinic.message_state.save_allowance(before, allowance.give_back(before, [one.want], _month(clinic))):
+        if clinic.message_state.save_allowance(before, allowance.give_back(before, wants, _month(clinic))):
             return
 
 
@@ -249,7 +253,7 @@ def _send(clinic: Clinic, one: _Ready, pace: Pace) -> bool:
     if claimed is None:
         return False
     if not _still_true(clinic, one):
-        _give_back(clinic, one)
+        _give_back(clinic, [one])
         with suppress(Conflict):
             clinic.communications.change(
                 claimed, replace(claimed, status=MessageStatus.PREPARATION, attempts=one.row.attempts)
@@ -304,8 +308,9 @@ def _note_failure(clinic: Clinic, one: _Ready, claimed: Communication, error: Ca
     """What a call that failed makes of the message. Where nobody knows, it stays as it is, for `reconcile`."""
     fields = {"fault": error.fault.value, "code": error.code, "channel": claimed.channel.value}
     log.warning("a message was not acknowledged", extra={"fields": fields | {"reference": claimed.reference}})
+    if error.fault is not Fault.UNKNOWN:
+        _give_back(clinic, [one])
     if error.fault is Fault.PERMANENT:
-        _give_back(clinic, one)
         send_results.fail(clinic, claimed, send_results.reason_of(error), error.code)
         if error.is_opt_out:
             send_results.note_opt_out(clinic, claimed)
@@ -322,9 +327,9 @@ def reconcile(clinic: Clinic, *, pace: Pace = PACE) -> int:
     Each was being sent for so long that whoever sent it is dead or has given up. What the carrier has is completed,
     what it does not have goes out again.
     """
-    settled = 0
+    settled, silent = 0, set[Channel]()
     for row in clinic.communications.in_progress():
-        if row.claimed_at is None or clinic.server_now() - row.claimed_at < pace.patience:
+        if row.claimed_at is None or clinic.server_now() - row.claimed_at < pace.patience or row.channel in silent:
             continue
         carrier = _carrier(clinic, row.channel, row.recipient)
         if carrier is None:
@@ -335,11 +340,12 @@ def reconcile(clinic: Clinic, *, pace: Pace = PACE) -> int:
         except CarrierError as error:
             fields = {"fault": error.fault.value, "code": error.code, "reference": row.reference}
             log.warning("the carrier could not be asked", extra={"fields": fields})
+            silent.add(row.channel)  # each further question could wait as long, and so would all that is due
             continue
         except Exception as error:  # noqa: BLE001 - an answer that is no answer: the others are asked about all the same
             log.error("the carrier could not be asked", extra={"fields": _described(row, error)})  # noqa: TRY400
             continue
-        if taken is None:
+        if taken is None or send_results.is_of_another(clinic, row, taken):
             send_results.put_off(clinic, row, pace=pace)
         else:
             send_results.complete(clinic, row, taken, pace=pace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -13,10 +14,14 @@ import pytest
 
 from clinic_core.bench.twilio_server import ACCOUNT, FROM, TOKEN, Fault, TwilioServer
 from clinic_core.clinic import Clinic, open_clinic
+from clinic_core.domain import templates
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, CancelReason
+from clinic_core.domain.carriers import CarrierError, Outgoing, Taken
+from clinic_core.domain.carriers import Fault as Fault_
 from clinic_core.domain.dispatching import MOST_ATTEMPTS
 from clinic_core.domain.ids import new_id
+from clinic_core.domain.message_words import Answer
 from clinic_core.domain.messages import (
     Channel,
     Communication,
@@ -27,9 +32,10 @@ from clinic_core.domain.messages import (
     Reason,
 )
 from clinic_core.domain.people import ContactBy
+from clinic_core.domain.templates import Matter
 from clinic_core.embedded import free_port
-from clinic_core.gateways.sms import TwilioCarrier
-from clinic_core.services import alerts, appointments, messages, send_results, sending
+from clinic_core.gateways.sms import TwilioCarrier, is_it
+from clinic_core.services import alerts, appointments, composing, messages, send_results, sending
 from clinic_core.services.send_results import Pace
 from clinic_core.settings import Settings
 from tests import make
@@ -214,7 +220,31 @@ def test_too_late_is_not_sent(desk: Clinic, world: World, reception: Actor, carr
     visit = booked(desk, world, reception)
     desk.now.pass_(days=4)  # type: ignore[attr-defined]
     sending.send_due(desk)
-    assert (only(desk, visit).status, only(desk, visit).reason) == (M.STOPPED, Reason.TOO_LATE)
+    assert (only(desk, visit).status, only(desk, visit).reason) == (M.NOT_DONE, Reason.TOO_LATE)
+
+
+@pytest.mark.parametrize(
+    ("lead", "change", "wanted"),
+    [
+        (120, {}, (M.NOT_DONE, Reason.TOO_LATE)),
+        (1440, {}, (M.STOPPED, Reason.TOO_LATE)),  # another one comes two hours before
+        (120, {"reason": Reason.BUDGET}, (M.NOT_DONE, Reason.BUDGET)),
+        (120, {"about_start": make.at("09:00", TUESDAY)}, (M.STOPPED, Reason.VISIT_MOVED)),
+    ],
+)
+def test_a_reminder_whose_time_went_by_is_shown_to_somebody(
+    desk: Clinic, world: World, reception: Actor, lead: int, change: dict[str, Any], wanted: tuple[M, Reason]
+) -> None:
+    """Nobody else learns that a patient was not reminded; but of what was of no use any more nobody has to."""
+    policy(desk, kinds=(K.REMINDER,), reminder_minutes=(1440, 120))
+    visit = booked(desk, world, reception, day=make.MONDAY + timedelta(days=4))
+    (row,) = [one for one in desk.communications.about(visit.id) if one.lead_minutes == lead]
+    desk.communications.change(row, replace(row, **change))
+    desk.now.set("18:00", make.MONDAY + timedelta(days=4))  # type: ignore[attr-defined]
+    sending.send_due(desk)
+    found = desk.communications.find(row.id)
+    assert found is not None
+    assert (found.status, found.reason) == wanted
 
 
 def test_where_nobody_may_be_written_to_the_log_says_so_without_names(
@@ -301,6 +331,110 @@ def test_a_message_is_found_on_a_later_page(
     sending.reconcile(desk, pace=AT_ONCE)
     assert only(desk, visit).status is M.COMPLETED
     assert len(carrier.messages) == 61
+
+
+@pytest.mark.parametrize("shown", ["Sent from your Twilio trial account - {}", "{}"])
+def test_an_answer_that_quotes_a_reference_is_not_taken_for_the_message(
+    desk: Clinic, world: World, reception: Actor, carrier: TwilioServer, shown: str
+) -> None:
+    """ "Which visit?" lists the references of others, after them: whoever takes it for one of them loses that one."""
+    carrier.next_faults = [Fault.ERROR_BEFORE]
+    visit = booked(desk, world, reception)
+    sending.send_due(desk)
+    found = only(desk, visit)
+    quoting = answer_which(desk, world, found)
+    carrier.post({"To": world.asha.phone, "From": FROM, "Body": quoting})
+    sending.reconcile(desk, pace=AT_ONCE)
+    assert only(desk, visit).status is M.PREPARATION
+    carrier.next_faults = [Fault.ERROR_AFTER]
+    taken = carrier.messages
+    sending.send_due(desk)
+    taken[-1] = replace(taken[-1], body=shown.format(taken[-1].body))
+    sending.reconcile(desk, pace=AT_ONCE)
+    assert (only(desk, visit).status, only(desk, visit).provider_id) == (M.COMPLETED, taken[-1].sid)
+    assert is_it(composing.as_it_was(desk, replace(found, text=quoting)), quoting), "an answer finds itself"
+
+
+def answer_which(clinic: Clinic, world: World, message: Communication) -> str:
+    """The answer that asks which of two visits is meant."""
+    view = clinic.directory()
+    times = ((make.at("15:00", TUESDAY), f"C {message.reference}"), (make.at("16:00", TUESDAY), "C 7KD4QX"))
+    matter = Matter(patient_name=world.asha.name, answer=Answer.WHICH, choices=times, reference="9MM9PP")
+    return templates.compose(
+        view.template(K.REPLY, Channel.SMS, "en"), matter, view.organization, view.message_policy
+    ).text
+
+
+def test_what_the_carrier_has_for_another_message_is_not_this_one(
+    desk: Clinic, world: World, reception: Actor, carrier: TwilioServer
+) -> None:
+    """Its id can be noted once: whoever tries that for ever sends nothing any more."""
+    first = booked(desk, world, reception, "14:00")
+    sending.send_due(desk)
+    carrier.next_faults = [Fault.ERROR_BEFORE]
+    visit = booked(desk, world, reception)
+    sending.send_due(desk)
+    sms = carrier.messages[0]
+    carrier.messages[0] = replace(sms, body=f"{sms.body} {only(desk, visit).reference}")
+    assert sending.reconcile(desk, pace=AT_ONCE) == 1
+    assert only(desk, visit).status is M.PREPARATION
+    assert only(desk, first).provider_id == sms.sid
+
+
+def test_a_carrier_that_is_silent_is_asked_once(
+    desk: Clinic, world: World, reception: Actor, carrier: TwilioServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question may wait ten seconds; meanwhile nothing that is due goes out, e-mail neither."""
+    for hours in ("14:00", "15:00"):
+        booked(desk, world, reception, hours)
+    carrier.next_faults = [Fault.ERROR_BEFORE] * 2
+    sending.send_due(desk)
+    asked: list[str] = []
+
+    def silent(_: TwilioCarrier, message: Outgoing, **__: Any) -> None:
+        asked.append(message.id)
+        raise CarrierError(Fault_.UNKNOWN)
+
+    monkeypatch.setattr(TwilioCarrier, "find", silent)
+    assert sending.reconcile(desk, pace=AT_ONCE) == 0
+    assert len(asked) == 1
+
+
+def test_a_slow_carrier_ends_the_run_and_what_was_not_sent_costs_nothing(
+    desk: Clinic, world: World, reception: Actor, carrier: TwilioServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last of fifty would be judged minutes before it goes: quiet hours, or the visit, may have begun by then."""
+    policy(desk, sms_price_micros=40_000, monthly_budget_micros=10**9)
+    visits = [booked(desk, world, reception, hours) for hours in ("14:00", "15:00")]
+    real, spent = time.monotonic, [0.0]
+    take = TwilioCarrier.send
+
+    def slow(carrier: TwilioCarrier, message: Outgoing) -> Taken:
+        spent[0] += sending.RUN_SECONDS
+        return take(carrier, message)
+
+    monkeypatch.setattr(TwilioCarrier, "send", slow)
+    monkeypatch.setattr(sending.time, "monotonic", lambda: real() + spent[0])
+    assert sending.send_due(desk) == 1
+    cost = max(only(desk, visit).cost_micros for visit in visits)
+    assert desk.message_state.allowance().spent_micros == cost > 0
+    assert sending.send_due(desk) == 1
+
+
+def test_the_most_urgent_goes_first_and_one_channel_does_not_hold_up_another(
+    desk: Clinic, world: World, reception: Actor
+) -> None:
+    """When quiet hours end, hundreds are due at once: the visit at nine is not to wait for the rest."""
+    made = only(desk, booked(desk, world, reception))
+    due = [
+        replace(made, id=f"row-{n}", reference=f"R{n}", expires_at=made.expires_at + timedelta(minutes=-n))
+        for n in range(6)
+    ]
+    mail = replace(made, id="mail", reference="M1", channel=Channel.EMAIL, due_at=made.due_at + timedelta(minutes=1))
+    answer = replace(made, id="answer", reference="A1", kind=K.REPLY, expires_at=made.expires_at + timedelta(hours=9))
+    desk.communications.add_many([*due, mail, answer])
+    found = desk.communications.waiting(desk.now(), most=3)
+    assert [one.id for one in found] == ["answer", "row-5", "row-4", "mail"]
 
 
 def test_an_answer_that_is_no_answer_holds_up_nobody_else(
@@ -512,6 +646,19 @@ def test_many_dead_letters_raise_an_alert(desk: Clinic, world: World, reception:
     desk.now.pass_(days=8)  # type: ignore[attr-defined]
     sending.watch(desk)
     assert alerts.open_alerts(desk, admin) == []
+
+
+def test_a_message_that_was_planned_long_ago_and_fails_now_counts_as_failed_now(
+    desk: Clinic, world: World, reception: Actor, admin: Actor
+) -> None:
+    """Reminders are made when a visit is booked, weeks before: by that day no failure would be one of the last days."""
+    made = replace(only(desk, booked(desk, world, reception)), status=M.NOT_DONE, reason=Reason.NO_TEMPLATE)
+    old = replace(made, created_at=desk.now() - timedelta(days=30))
+    desk.communications.add_many(
+        [replace(old, id=f"dead-{n}", reference=f"D{n}") for n in range(sending.DEAD_LETTERS + 1)]
+    )
+    sending.watch(desk)
+    assert [alert.id for alert in alerts.open_alerts(desk, admin)] == ["messages:failed"]
 
 
 def test_a_policy_is_what_the_test_thinks_it_is() -> None:

@@ -37,7 +37,7 @@ def message(status: MessageStatus = M.PREPARATION, **changes: Any) -> Communicat
         ({}, [message(M.COMPLETED, delivery=Delivery.UNDELIVERED)], False, Gap.LOST),
         ({}, [message(M.COMPLETED, delivery=Delivery.FAILED), message(lead_minutes=120)], False, None),
         ({}, [], False, Gap.LATE),
-        ({}, [message(M.STOPPED, reason=Reason.TOO_LATE)], False, Gap.LATE),
+        ({}, [message(M.STOPPED, reason=Reason.TOO_LATE)], False, Gap.FAILED),
         ({}, [message(about_start=make.at("12:00"))], False, Gap.LATE),  # speaks of the time before it was moved
         ({}, [message(kind=MessageKind.CONFIRMATION)], False, Gap.LATE),  # which reminds nobody
     ],
