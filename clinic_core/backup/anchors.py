@@ -41,7 +41,7 @@ def _changed_trail(clinic: Clinic, made: Iterable[Manifest]) -> Iterator[str]:
     """A restored database has not what was written after its moment; backups of that time prove nothing about it."""
     restored = clinic.changes.last_restored()
     for each in made:
-        forgotten = restored is not None and restored.restored_to < each.created < restored.restored_at
+        forgotten = restored is not None and restored.took(each.created)
         if each.audit_head and not forgotten and _line(clinic, each.audit_head["id"]) != each.audit_head["sha256"]:
             yield f"The audit trail is not what it was at backup {each.id}. {_ADVICE}"
 

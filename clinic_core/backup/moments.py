@@ -53,11 +53,11 @@ def moment_of(text: str) -> datetime:
     """A moment as it is typed, ISO 8601 with an offset. Raises InvalidInput."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidInput(f"{text!r} is no moment. Write it with its offset, such as 2026-11-22T14:03:05+05:30.")
-    return moment.astimezone(UTC)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (OverflowError, ValueError):  # out of the calendar, or no date
+        pass
+    raise InvalidInput(f"{text!r} is no moment. Write it with its offset, such as 2026-11-22T14:03:05+05:30.")
 
 
 def chosen(place: Objects, public_key: str, moment: datetime, *, unproven: bool = False) -> Entry:

@@ -84,6 +84,12 @@ def indexes(database: Database[Document], namespaces: Iterable[Namespace]) -> No
             _build(database, namespace.name, [_without(index, "ns") for index in wanted])
 
 
+def left(database: Database[Document], namespaces: Iterable[Namespace]) -> list[Namespace]:
+    """Without the collections that are not there any more: they were dropped since the backup."""
+    there = set(database.list_collection_names())
+    return [namespace for namespace in namespaces if namespace.kind == VIEW or namespace.name in there]
+
+
 def tallies(database: Database[Document], session: ClientSession | None = None) -> dict[str, Tally]:
     """What each collection of a database holds now."""
     found = {}

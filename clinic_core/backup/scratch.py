@@ -7,7 +7,9 @@ named ``clinic_scratch_…``.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from clinic_core.backup.places import places_of
 from clinic_core.clinic import Clinic
 from clinic_core.embedded import Server
 from clinic_core.folder import COMMAND, DataFolder, Running
@@ -39,13 +42,17 @@ class Scratch:
 
 @contextmanager
 def scratch(clinic: Clinic, backup_id: str) -> Iterator[Scratch]:
-    """An empty database for one try; what an earlier try that was killed left is cleared away first."""
-    name = f"{PREFIX}{backup_id.lower()}"
+    """An empty database for one try; what an earlier try that was killed left is cleared away first.
+
+    The caller holds the lock of the backup folder.
+    """
+    own = f"{PREFIX}{_of_here(clinic)}_"
+    name = f"{own}{backup_id.lower()}"
     if is_embedded(clinic):
         with _own_server(clinic.settings.data_dir / _FOLDER) as url, opened(at_database(url, name)) as one:
             yield one
     else:
-        _drop_leftovers(clinic)
+        _drop_leftovers(clinic, own)
         with opened(at_database(clinic.settings.database_url, name)) as one:
             try:
                 yield one
@@ -95,9 +102,15 @@ def _own_server(path: Path) -> Iterator[str]:
             shutil.rmtree(folder.database, ignore_errors=True)
 
 
-def _drop_leftovers(clinic: Clinic) -> None:
+def _of_here(clinic: Clinic) -> str:
+    """What marks the tries of this machine and folder: another machine's may be under way, and its lock is its own."""
+    folder = places_of(clinic.settings).folder.path.absolute()
+    return hashlib.sha256(f"{socket.gethostname()}:{folder}".encode()).hexdigest()[:8]
+
+
+def _drop_leftovers(clinic: Clinic, own: str) -> None:
     try:
-        left = [name for name in clinic.client.list_database_names() if name.startswith(PREFIX)]
+        left = [name for name in clinic.client.list_database_names() if name.startswith(own)]
         for name in left:
             clinic.client.drop_database(name)
     except OperationFailure as error:

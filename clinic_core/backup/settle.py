@@ -11,11 +11,12 @@ from typing import Final
 
 from pymongo.database import Database
 
-from clinic_core.domain.changes import Restored
+from clinic_core.domain.changes import Gap, Restored
 from clinic_core.domain.messages import Channel, MessageStatus, Reason
 from clinic_core.store.changes import Changes
 from clinic_core.store.mongo import Document
 
+_RESTORED: Final = "an earlier backup was restored"
 _HELD: Final[Document] = {
     "status": MessageStatus.ON_HOLD.value,
     "open": MessageStatus.ON_HOLD.value,
@@ -28,8 +29,11 @@ def settle(database: Database[Document], *, to: datetime, now: datetime) -> Rest
 
     A text that was being handed over is left: its carrier is asked whether it has it. Nobody can ask that of e-mail.
     """
-    restored = Restored(restored_at=now, restored_to=to, held=hold(database, now=now))
-    Changes(database).restored(restored)
+    changes = Changes(database)
+    last = changes.last_restored()  # what was backed up may have been a restored one itself
+    before = (*last.before, Gap(since=last.restored_to, until=last.restored_at, reason=_RESTORED)) if last else ()
+    restored = Restored(restored_at=now, restored_to=to, held=hold(database, now=now), before=before)
+    changes.restored(restored)
     return restored
 
 

@@ -183,19 +183,20 @@ def fill(
             reader = restore.documents(
                 plain, target.database, lambda done: shop.progress(done, max(done, made.documents))
             )
-        found = source.rest()
+        found, namespaces = source.rest(), reader.namespaces
         if (found.size, found.sha256) != (made.size, made.sha256):
             raise Damaged("Its file is not the one that the manifest describes. Use another backup.")
     with stages.stage("compare", "Comparing with what was backed up …"):
         faults = restore.differences(made.collections, restore.tallies(target.database))
-        if manifests.described(tuple(reader.namespaces)) != made.indexes:
+        if manifests.described(tuple(namespaces)) != made.indexes:
             faults.append("other index definitions")
     if replay is not None and not faults:
         with stages.stage("replay", "Replaying what changed since …"):
             replay(target.database)
+            namespaces = restore.left(target.database, namespaces)
     with stages.stage("indexes", "Building indexes …"):
-        restore.indexes(target.database, reader.namespaces)
-        faults += restore.index_differences(reader.namespaces, target.database)
+        restore.indexes(target.database, namespaces)
+        faults += restore.index_differences(namespaces, target.database)
     if faults:
         raise Damaged(f"What was restored differs from what was backed up ({'; '.join(faults)}). Use another backup.")
 

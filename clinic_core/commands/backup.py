@@ -120,8 +120,9 @@ def _verify(args: argparse.Namespace) -> int:
             entry = catalogue.entry(place, args.backup, shop.public_key)
             print(f"{entry.id}: {entry.reason or 'as it was written; --identity proves that it can be restored.'}")
             return 1 if entry.reason else 0
-        entry = recovery.chosen(place, shop.public_key, args.backup, unproven=True)
-        record = work.verify(shop, place, entry, identity.private)
+        with shop.places.alone():
+            entry = recovery.chosen(place, shop.public_key, args.backup, unproven=True)
+            record = work.verify(shop, place, entry, identity.private)
         print(f"{entry.id}: restored and compared, all is equal.{_faults(record.violations)}")
     return 0
 

@@ -48,6 +48,11 @@ class Restored:
     restored_at: datetime
     restored_to: datetime  # what happened later is not in it
     held: int = 0
+    before: tuple[Gap, ...] = ()  # what restores before this one took away
+
+    def took(self, at: datetime) -> bool:
+        """Whether what was written at that moment is not in the database any more."""
+        return self.restored_to < at < self.restored_at or any(gap.since < at < gap.until for gap in self.before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ _AWAIT_MS: Final = 500
 _LOST: Final = frozenset({136, 222, 260, 280, 286})  # the log does not reach back so far, or is not the one it was
 _ENDED: Final = "the database was dropped"
 _PRUNED: Final = "the database server no longer had the changes"
+_TOO_LARGE: Final = {10334: "a change was larger than the database server can tell"}
 _ENDS: Final = {"invalidate": _ENDED, "dropDatabase": _ENDED, "rename": "a collection was renamed"}
 _NO_REPLICA_SET: Final = 40573
 _RAW: Final = CodecOptions(document_class=RawBSONDocument, tz_aware=True, tzinfo=UTC)
@@ -182,6 +183,8 @@ def _telling() -> Iterator[None]:
     except OperationFailure as error:
         if error.code in _LOST:
             raise HistoryLost(_PRUNED) from error
+        if error.code in _TOO_LARGE:  # it stays so: only a new chain goes past it
+            raise HistoryLost(_TOO_LARGE[error.code]) from error
         if error.code == _NO_REPLICA_SET:
             raise SettingsError(
                 "This MongoDB server is no replica set and keeps no log of changes: backups can be restored, but not "

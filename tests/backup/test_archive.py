@@ -115,6 +115,15 @@ def test_a_database_comes_back_as_it_was(odd: Clinic) -> None:
         restore.documents(file, target, lambda _: None)
 
 
+def test_documents_that_do_not_fit_their_indexes_are_told(clinic: Clinic) -> None:
+    """Read one collection after the other, a value may be there twice: given away and taken again meanwhile."""
+    target = clinic.client[f"{clinic.database.name}_back"]
+    target["rooms"].insert_many([{"holds": "9 o'clock"}, {"holds": "9 o'clock"}])
+    wanted = {"v": 2, "key": {"holds": 1}, "name": "holds_1", "unique": True}
+    with pytest.raises(Damaged, match=r"indexes of rooms do not fit its documents \(DuplicateKey\)\. Use another"):
+        restore.indexes(target, [Namespace(name="rooms", indexes=[wanted])])
+
+
 def test_the_stock_mongorestore_reads_it(odd: Clinic, server_url: str, tmp_path: Path) -> None:
     """`age -d -i KEY FILE | mongorestore --archive --gzip`: no line of our code is needed."""
     program = os.environ.get("MONGORESTORE") or shutil.which("mongorestore")

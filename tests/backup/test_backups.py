@@ -117,6 +117,8 @@ def test_what_cannot_be_restored_is_not_good(world: World, tmp_path: Path, monke
     made = work.create(shop)
     entry = catalogue.entry(shop.places.folder, made.manifest.id, shop.public_key)
     assert entry.state is State.UNVERIFIED
+    others = shop.clinic.client[f"{scratch.PREFIX}of_another_machine"]
+    others["patients"].insert_one({})  # its lock is its own: dropped here, its backup would be found broken
     inserted = restore._insert
     monkeypatch.setattr(
         restore, "_insert", lambda database, name, some: inserted(database, name, some[name == "patients" :])
@@ -124,6 +126,8 @@ def test_what_cannot_be_restored_is_not_good(world: World, tmp_path: Path, monke
     with pytest.raises(Damaged, match="patients: 1 documents instead of 2.*Use another backup"):
         work.verify(shop, shop.places.folder, entry, [made.identity])
     assert _states(shop) == [State.UNVERIFIED]
+    assert others["patients"].count_documents({}) == 1
+    others.client.drop_database(others)
     steps = {event.step for event in world.clinic.backups.since(world.clinic.now() - timedelta(hours=1))}
     assert steps == {Step.CREATED, Step.FOUND_BROKEN}
 
@@ -266,6 +270,7 @@ def test_the_week_and_the_watch(world: World, tmp_path: Path, clock: make.Clock)
     assert "as they were written" in _week(shop)
     assert known(world.clinic.backups.since(world.clinic.now() - REMEMBERED)) == []
     clock.pass_(hours=27)
+    shop.note(Step.VERIFIED, made.id)  # again: which does not make it younger
     assert nightly.watch(shop.clinic) == "overdue"
     assert [alert.id for alert in world.clinic.alerts.open()] == [nightly.OVERDUE]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from clinic_core.backup import moments, recovery, shipping, work
 from clinic_core.backup.places import JOURNAL, places_of
 from clinic_core.backup.replay import Base
+from clinic_core.backup.scratch import at_database, opened
 from clinic_core.backup.work import Stages, Workshop
 from clinic_core.clinic import Clinic
 from clinic_core.domain.backups import Step
@@ -63,6 +65,16 @@ def test_the_newest_backup_that_ended_before_is_taken(shop: Workshop, monkeypatc
         recovery.into_new_database(shop, place, entry, [without.identity], to=ends[1])
 
 
+def test_what_was_dropped_since_is_not_missed(shop: Workshop) -> None:
+    """A collection without indexes of its own would be missed when indexes are compared, and nothing be restored."""
+    shop.clinic.database["passing"].insert_one({})
+    made = work.create(shop)
+    with opened(at_database(shop.clinic.settings.database_url, f"{shop.clinic.database.name}_then")) as target:
+        fill = partial(work.fill, shop, shop.places.folder, made.manifest, [made.identity], target=target)
+        fill(stages=Stages(lambda _: None), replay=lambda database: database["passing"].drop())
+        assert "passing" not in target.database.list_collection_names()
+
+
 def test_a_good_backup_ends_the_wait_and_lets_old_segments_go(shop: Workshop) -> None:
     """Until there is one a gap is an alert; afterwards only what follows the oldest of the week is needed."""
     _ship(shop)
@@ -95,7 +107,9 @@ def test_the_job_ships_beside_the_backups_once_there_is_a_key(clinic: Clinic, sh
     assert shipping.run(shop.clinic) == "gap: a load"
 
 
-@pytest.mark.parametrize("typed", ["2026-11-22T14:03:05", "yesterday", "2026-11-22T25:00:00+05:30"])
+@pytest.mark.parametrize(
+    "typed", ["2026-11-22T14:03:05", "yesterday", "2026-11-22T25:00:00+05:30", "0001-01-01T00:00:00+05:30"]
+)
 def test_a_moment_says_its_offset(typed: str) -> None:
     """Without one it would be another moment on another machine."""
     assert moments.moment_of("2026-11-22T14:03:05+05:30") == datetime(2026, 11, 22, 8, 33, 5, tzinfo=UTC)
