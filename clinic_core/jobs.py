@@ -6,7 +6,6 @@ What a job imports is imported when it first runs, so that nothing waits for the
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from typing import Final
 
 from clinic_core.clinic import Clinic
@@ -94,25 +93,25 @@ def ship_journal(clinic: Clinic) -> object:
     return shipping.run(clinic)
 
 
-def back_up(clinic: Clinic) -> Iterator[str]:
+def back_up(clinic: Clinic) -> object:
     """Make a backup, prove it by restoring it, prune, and copy what is good to the bucket."""
     from clinic_core.backup import nightly, work  # noqa: PLC0415
 
-    return nightly.night(work.workshop(clinic))
+    return nightly.night(work.workshop(clinic)) if nightly.is_set_up(clinic) else nightly.NOT_SET_UP
 
 
-def read_backups(clinic: Clinic) -> Iterator[str]:
+def read_backups(clinic: Clinic) -> object:
     """Read every kept backup whole."""
     from clinic_core.backup import nightly, work  # noqa: PLC0415
 
-    return nightly.week(work.workshop(clinic))
+    return nightly.week(work.workshop(clinic)) if nightly.is_set_up(clinic) else nightly.NOT_SET_UP
 
 
-def export_records(clinic: Clinic) -> Iterator[str]:
+def export_records(clinic: Clinic) -> object:
     """Write everything as JSON lines and CSV for the clinic's own archive."""
     from clinic_core.backup import nightly, work  # noqa: PLC0415
 
-    return nightly.month(work.workshop(clinic))
+    return nightly.month(work.workshop(clinic)) if nightly.is_set_up(clinic) else nightly.NOT_SET_UP
 
 
 def watch_backups(clinic: Clinic) -> object:

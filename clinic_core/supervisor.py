@@ -20,7 +20,7 @@ from typing import Final
 from clinic_core import embedded, streamlit_server
 from clinic_core.children import Child
 from clinic_core.clinic import Clinic, create_indexes, open_clinic
-from clinic_core.errors import SettingsError, Unavailable
+from clinic_core.errors import ClinicError, SettingsError, Unavailable
 from clinic_core.folder import UP, DataFolder, Running
 from clinic_core.services import jobs
 from clinic_core.settings import Settings
@@ -51,6 +51,7 @@ class Options:
     host: str = _LOOPBACK
     demo: bool = True
     browser: bool = True
+    terminal: bool = False  # a person reads what is said
 
 
 class Stopped(BaseException):
@@ -311,6 +312,31 @@ def who_can_sign_in(clinic: Clinic) -> str:
     return ""
 
 
+def set_up_backups(clinic: Clinic, options: Options, say: Say) -> None:
+    """Where there is no backup key, make one and show the recovery kit once; or say how.
+
+    The kit is for a person who reads it, and a demo clinic needs none. Whatever hinders it does not stop the clinic.
+    """
+    from clinic_core.backup import keys, nightly  # noqa: PLC0415 - only the first start needs it
+    from clinic_core.services import demo  # noqa: PLC0415
+
+    try:
+        if nightly.is_set_up(clinic):
+            return
+        if options.terminal and not demo.is_loaded(clinic):
+            keys.ensure(clinic.settings, show_kit)
+            say("Without that text no backup can ever be read. It is not shown again. Backups begin now.")
+            return
+    except (ClinicError, OSError) as error:
+        say(f"Backups could not be set up: {error}")
+    say("Backups are not set up. Do it with the same --data-dir: python -m clinic_core backup keys")
+
+
+def show_kit(kit: str) -> None:
+    """Print it; raises OSError where that fails, so that no key counts that nobody has seen."""
+    print(f"\n{kit}", flush=True)
+
+
 def _did_not_start(child: Child, what: str) -> str:
     return f"The {child.name} {what} while starting. It said last: {child.last_words()}. Its log: {child.log}"
 
@@ -319,6 +345,8 @@ def _announce(house: House) -> None:
     house.say(f"The clinic is open at {house.address}")
     if house.clinic and (logins := who_can_sign_in(house.clinic)):
         house.say(logins)
+    if house.clinic:
+        set_up_backups(house.clinic, house.options, house.say)
     if house.server:
         house.say(_EMBEDDED_NOTICE)
     house.say(f"Logs are in {house.folder.logs}. Stop with Ctrl-C.")

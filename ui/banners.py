@@ -7,7 +7,6 @@ import streamlit as st
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access
 from clinic_core.domain.access import Actor
-from clinic_core.domain.maintenance import MaintenanceWindow
 from clinic_core.errors import Unavailable
 from clinic_core.services import jobs, maintenance
 from ui import widgets
@@ -29,7 +28,7 @@ def _maintenance(clinic: Clinic) -> None:
     if window is None:
         return
     begun = window.start <= clinic.now()
-    when = f"Maintenance until {_time(clinic, window)}" if begun else f"Maintenance {span(clinic, window)}"
+    when = maintenance.headline(clinic, window)
     advice = "Save your work; the system may be away at any moment." if begun else "Save your work before it begins."
     st.warning("  \n".join(filter(None, [f"**{plain(when)}.** {advice}", plain(window.text)])), icon=":material/build:")
 
@@ -42,14 +41,3 @@ def _silence(clinic: Clinic) -> None:
             "no backup is made, reports stand still. Operations says how to start it.",
             icon=":material/heart_broken:",
         )
-
-
-def span(clinic: Clinic, window: MaintenanceWindow) -> str:
-    """``"Sun 8 Mar 02:00 to 04:00"`` on the clinic's wall clock."""
-    start = clinic.local(window.start)
-    return f"{start:%a} {start.day} {start:%b %H:%M} to {_time(clinic, window)}"
-
-
-def _time(clinic: Clinic, window: MaintenanceWindow) -> str:
-    start, end = clinic.local(window.start), clinic.local(window.end)
-    return f"{end:%H:%M}" if start.date() == end.date() else f"{end:%a} {end.day} {end:%b %H:%M}"

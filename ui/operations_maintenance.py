@@ -13,7 +13,6 @@ from clinic_core.domain.maintenance import MaintenanceWindow
 from clinic_core.errors import InvalidInput
 from clinic_core.services import maintenance
 from ui import forms, session, widgets
-from ui.banners import span
 from ui.text import plain
 
 _NAME = "operations.maintenance"
@@ -39,7 +38,7 @@ def _one(clinic: Clinic, actor: Actor, window: MaintenanceWindow, *, may_plan: b
         st.container(border=True),
         st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"),
     ):
-        st.markdown(f"**{plain(span(clinic, window))}**  \n{plain(window.text)}", width="content")
+        st.markdown(f"**{plain(maintenance.span(clinic, window))}**  \n{plain(window.text)}", width="content")
         off = may_plan and st.button("Call off", key=f"{_NAME}.off.{window.id}")
     if off:
         with session.show_errors():

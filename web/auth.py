@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from clinic_core.clinic import Clinic
 from clinic_core.errors import SignInRefused, Unavailable
-from clinic_core.services import sessions
+from clinic_core.services import maintenance, sessions
 from clinic_core.settings import Settings
 from web import cookie, pages, requests
 from web.database import in_thread
@@ -125,8 +125,16 @@ class Auth:
             await in_thread(lambda: sessions.sign_out_cookie(self._clinic(), token))
 
     async def _form(self, wanted: str, *, username: str = "", error: str = "", notice: str = "") -> SignInForm:
-        name = await self._clinic_name()
-        return SignInForm(clinic_name=name, next_page=wanted, username=username, error=error, notice=notice)
+        name, planned = await in_thread(self._told)
+        return SignInForm(
+            clinic_name=name, next_page=wanted, username=username, error=error, notice=notice, maintenance=planned
+        )
+
+    def _told(self) -> tuple[str, str]:
+        """The clinic's name, and when the next maintenance is; what it is for is the staff's business."""
+        clinic = self._clinic()
+        window = maintenance.announced(clinic)
+        return clinic.organization().name, f"{maintenance.headline(clinic, window)}." if window else ""
 
     async def _clinic_name(self) -> str:
         return await in_thread(lambda: self._clinic().organization().name)

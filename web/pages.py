@@ -62,6 +62,7 @@ class SignInForm:
     username: str = ""
     error: str = ""
     notice: str = ""
+    maintenance: str = ""
 
 
 def sign_in(form: SignInForm, *, status: int = 200, wait_seconds: int = 0) -> HTMLResponse:
@@ -111,9 +112,11 @@ def _notice(title: str, message: str, *, status: int, refresh: int | None = None
 
 
 def _message(form: SignInForm) -> str:
+    notices = [form.maintenance, "" if form.error else form.notice]
+    lines = [f'<p class="notice" role="status">{escape(notice)}</p>' for notice in notices if notice]
     if form.error:
-        return f'<p id="message" class="error" role="alert">{escape(form.error)}</p>'
-    return f'<p class="notice" role="status">{escape(form.notice)}</p>' if form.notice else ""
+        lines.append(f'<p id="message" class="error" role="alert">{escape(form.error)}</p>')
+    return "\n".join(lines)
 
 
 def _page(title: str, body: str, *, status: int = 200, head: str = "") -> HTMLResponse:

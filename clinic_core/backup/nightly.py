@@ -7,18 +7,28 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 
-from clinic_core.backup import catalogue, export, moments, work
+from clinic_core.backup import catalogue, export, keys, moments, work
 from clinic_core.backup.work import Workshop
 from clinic_core.clinic import Clinic
 from clinic_core.domain.alerts import Severity
-from clinic_core.domain.backups import OVERDUE_AFTER, PROVEN, made_at
-from clinic_core.errors import Conflict, Damaged
+from clinic_core.domain.backups import OVERDUE_AFTER, PROVEN, REMEMBERED, made_at
+from clinic_core.errors import Conflict, Damaged, NotFound
 from clinic_core.services import alerts
 
 OVERDUE: str = "backup:overdue"
+NOT_SET_UP: str = "not set up: run python -m clinic_core backup keys"
 _LOOK_BACK = timedelta(days=30)
 _PAUSE_SECONDS = 1.0
 WAITING: str = "waits until another run at the backups has ended"
+
+
+def is_set_up(clinic: Clinic) -> bool:
+    """Whether there is a key. Where there were backups before, one that is missing is a fault and counts as set up."""
+    try:
+        keys.load(clinic.settings)
+    except NotFound:
+        return bool(clinic.backups.since(clinic.now() - REMEMBERED))
+    return True
 
 
 def night(shop: Workshop) -> Iterator[str]:
@@ -62,7 +72,17 @@ def month(shop: Workshop) -> Iterator[str]:
 
 
 def watch(clinic: Clinic) -> str:
-    """Raise an alert while the newest verified backup is older than a day and two hours, whenever it was verified."""
+    """Raise an alert while the newest verified backup is older than a day and two hours, or none is set up."""
+    if not is_set_up(clinic):
+        alerts.raise_alert(
+            clinic,
+            OVERDUE,
+            severity=Severity.WARNING,
+            summary="Backups are not set up.",
+            advice="Run `python -m clinic_core backup keys` on the clinic's machine, and keep the recovery kit that it "
+            "shows in a safe. The first backup is then made at once, and one every night.",
+        )
+        return NOT_SET_UP
     now = clinic.now()
     steps = clinic.backups.since(now - _LOOK_BACK)
     proven = [made_at(event.backup_id) or event.at for event in steps if event.step in PROVEN]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 
 from clinic_core.commands import port_number, settings_for
 
@@ -27,7 +28,11 @@ def run(args: argparse.Namespace) -> int:
 
     settings = settings_for(args)
     options = supervisor.Options(
-        port=args.port or settings.port, host=args.host, demo=not args.no_demo, browser=not args.no_browser
+        port=args.port or settings.port,
+        host=args.host,
+        demo=not args.no_demo,
+        browser=not args.no_browser,
+        terminal=sys.stdout.isatty(),
     )
     return supervisor.up(settings, options, say)
 

@@ -37,6 +37,24 @@ def announced(clinic: Clinic) -> MaintenanceWindow | None:
     return rules.announced(clinic.directory().maintenance, clinic.now())
 
 
+def headline(clinic: Clinic, window: MaintenanceWindow) -> str:
+    """``"Maintenance Sun 8 Mar 02:00 to 04:00"``, or until when where it is going on."""
+    if window.start <= clinic.now():
+        return f"Maintenance until {_end(clinic, window)}"
+    return f"Maintenance {span(clinic, window)}"
+
+
+def span(clinic: Clinic, window: MaintenanceWindow) -> str:
+    """``"Sun 8 Mar 02:00 to 04:00"`` on the clinic's wall clock."""
+    start = clinic.local(window.start)
+    return f"{start:%a} {start.day} {start:%b %H:%M} to {_end(clinic, window)}"
+
+
+def _end(clinic: Clinic, window: MaintenanceWindow) -> str:
+    start, end = clinic.local(window.start), clinic.local(window.end)
+    return f"{end:%H:%M}" if start.date() == end.date() else f"{end:%a} {end.day} {end:%b %H:%M}"
+
+
 def _saved(clinic: Clinic, actor: Actor, action: str, window: MaintenanceWindow) -> MaintenanceWindow:
     clinic.forget_directory()
     clinic.audit.record(actor, action, window.id, once=f"{window.id}:{window.version}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,13 +13,16 @@ from typing import Any
 
 import pytest
 
-from clinic_core.backup import catalogue, dump, nightly, recovery, restore, scratch, work
+from clinic_core.backup import catalogue, dump, keys, nightly, recovery, restore, scratch, work
 from clinic_core.backup import manifest as manifests
 from clinic_core.backup.places import Places
 from clinic_core.backup.work import Workshop
 from clinic_core.domain.access import Role
+from clinic_core.domain.alerts import Severity
 from clinic_core.domain.backups import REMEMBERED, State, Step, known
 from clinic_core.errors import AlreadyExists, Conflict, Damaged, StorageFailed
+from clinic_core.jobs import BACKUPS, JOBS
+from clinic_core.sidecar import Sidecar
 from tests import make
 from tests.backup.night import DIED, REFUSED
 from tests.backup.shop import identity_of, shop_of
@@ -251,6 +255,23 @@ def test_an_old_backup_that_is_proven_today_is_old(world: World, tmp_path: Path,
     clock.pass_(hours=27)
     shop.note(Step.DRILLED, made.id)
     assert nightly.watch(shop.clinic) == "overdue"
+
+
+def test_a_clinic_that_set_up_no_backups_is_told_so_once(world: World, tmp_path: Path) -> None:
+    """No job fails, and one alert says what to do; but a key that was there and is gone is a failure."""
+    clinic = replace(world.clinic, settings=replace(world.clinic.settings, data_dir=tmp_path))
+    own = [job for job in JOBS if job.lane == BACKUPS or job.name == "watch backups"]
+    outcomes = [Sidecar(clinic, JOBS).run_here(job) for job in own]
+    assert [(one.ok, one.result) for one in outcomes if one] == [(True, nightly.NOT_SET_UP)] * 4
+    (alert,) = clinic.alerts.open()
+    assert (alert.severity, alert.summary) == (Severity.WARNING, "Backups are not set up.")
+    list(nightly.night(shop_of(clinic, tmp_path)))
+    assert clinic.alerts.open() == []
+
+    shutil.rmtree(tmp_path / keys.FOLDER)
+    failed = Sidecar(clinic, JOBS).run_here(own[0])
+    assert failed is not None
+    assert not failed.ok
 
 
 def test_the_week_and_the_watch(world: World, tmp_path: Path, clock: make.Clock) -> None:

@@ -127,6 +127,8 @@ NOBODY_ASKS = {
     "jobs.health",
     "jobs.silent_since",
     "maintenance.announced",  # what everybody is told
+    "maintenance.headline",
+    "maintenance.span",
     "upkeep.check_data",
     "watch.heard",
     "watch.look",

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from clinic_core.clinic import Clinic
-from clinic_core.services import sessions
+from clinic_core.domain.access import Role
+from clinic_core.domain.maintenance import MaintenanceWindow
+from clinic_core.services import maintenance, sessions
 from clinic_core.settings import Settings
+from tests import make
+from tests.cli.house import eventually
 from tests.web import rig
 from web import cookie
 from web.limits import RateLimit
@@ -120,6 +125,17 @@ def test_whoever_is_signed_in_skips_the_form(gated: str) -> None:
     signed_in = rig.sign_in(gated, "reception")
     answer = rig.fetch(f"{gated}/auth/sign-in?next=/today", headers={"Cookie": signed_in})
     assert (answer.status, answer.headers["location"]) == (303, "/today")
+
+
+def test_the_sign_in_page_announces_a_maintenance(gated: str, running: Clinic) -> None:
+    """Who comes in the morning and cannot sign in has to know why; what is done then is nobody's business outside."""
+    start = running.now() + timedelta(hours=3)
+    window = MaintenanceWindow(id="night", start=start, end=start + timedelta(hours=1), text="A disk <b>fails</b>.")
+    planned = maintenance.plan(running, make.actor(Role.ADMIN), window)
+    words = maintenance.headline(running, planned)
+    eventually(lambda: words in rig.fetch(f"{gated}/auth/sign-in").body.decode(), what="the announcement")
+    assert "A disk" not in rig.fetch(f"{gated}/auth/sign-in").body.decode()
+    maintenance.call_off(running, make.actor(Role.ADMIN), window.id)
 
 
 def test_the_page_that_led_here_is_the_way_back(gated: str) -> None:
