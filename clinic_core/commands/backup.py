@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     restore.add_argument("--switch", action="store_true", help="make it the clinic's database when all is well")
     switch = acts.add_parser("switch", help="make another database the clinic's, or take that back")
     switch.add_argument("name", metavar="NAME", help="the database")
+    acts.add_parser("settle", help="after a restore by other tools: hold what may have been sent, sign everybody out")
     acts.add_parser("prune", help="keep 7 daily, 4 weekly and 12 monthly backups, and delete the others")
     acts.add_parser("export", help="write everything as JSON lines and CSV, sealed, for the clinic's own archive")
     drill = acts.add_parser("drill", help="measure a whole recovery, without touching the clinic")
@@ -151,6 +152,16 @@ def _switch(args: argparse.Namespace) -> int:
 
     with clinic_for(args, writes=False) as clinic:
         print(recovery.switch(clinic, args.name))
+    return 0
+
+
+def _settle(args: argparse.Namespace) -> int:
+    from clinic_core.backup import recovery  # noqa: PLC0415
+
+    with clinic_for(args) as clinic:
+        done = recovery.settled(clinic)
+        print(f"The clinic is as it was at {done.restored_to.isoformat()}. Everybody has to sign in again.")
+        print(f"{done.held} messages that may have been sent since are on hold: look at the Messages screen.")
     return 0
 
 

@@ -10,6 +10,7 @@ from pymongo.errors import AutoReconnect
 
 from clinic_core.backup import catalogue, recovery, work
 from clinic_core.backup.work import Workshop
+from clinic_core.domain.access import Role
 from clinic_core.embedded import Server
 from clinic_core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from clinic_core.folder import UP, DataFolder, Running
@@ -69,6 +70,19 @@ def test_what_came_due_before_the_switch_is_held(shop: Workshop, clock: make.Clo
     assert (held["status"], held["reason"]) == ("on-hold", "restored")
     assert shop.clinic.database["communications"].count_documents({"status": "on-hold"}) == 0
     assert DataFolder(shop.clinic.settings.data_dir).database_name == name
+
+
+def test_what_other_tools_restored_is_settled(shop: Workshop, clock: make.Clock) -> None:
+    """`mongorestore` tells nobody: reminders would go out again, and the journal go on with another server's token."""
+    clinic = shop.clinic
+    clinic.audit.record(make.actor(Role.ADMIN), "user.write", "someone")
+    last, due = clock(), {"_id": "m", "status": "preparation", "channel": "sms", "due_at": clock()}
+    clinic.database["communications"].insert_one(due)
+    clinic.database["change_journal"].insert_one({"_id": "state", "chain": "of another server"})
+    clock.pass_(hours=2)
+    done = recovery.settled(clinic)
+    assert (done.restored_to, done.held) == (last, 1)
+    assert clinic.changes.state() is None
 
 
 def test_nothing_is_restored_or_switched_under_a_running_clinic(shop: Workshop) -> None:
