@@ -89,7 +89,7 @@ def into_new_database(
     if not _NAME.fullmatch(name) or name in _SERVERS_OWN:
         raise InvalidInput(f"{name!r} is no name for a database: use letters, digits, _ and -.")
     _require_closed(shop.clinic)
-    forward = _replaying(shop, place, made, identities, to) if to else None
+    forward = _replaying(shop, place, made, identities, to)
     stages = Stages(shop.say)
     with reaching(), opened(at_database(shop.clinic.settings.database_url, name)) as target:
         with restore.permitted(target.database):
@@ -200,13 +200,20 @@ def _require_closed(clinic: Clinic) -> None:
 
 
 def _replaying(
-    shop: Workshop, place: Objects, made: Manifest, identities: Sequence[str], moment: datetime
-) -> Callable[[Database[Document]], int]:
-    """What takes the restored backup to the moment. Raises NotFound before anything is done where nothing can."""
+    shop: Workshop, place: Objects, made: Manifest, identities: Sequence[str], moment: datetime | None
+) -> Callable[[Database[Document]], object] | None:
+    """What takes the restored backup to the moment, and keeps later opt-outs in any case.
+
+    Raises NotFound before anything is done where nothing can take it there.
+    """
     base = moments.base_of(made)
     if base is None:
+        if moment is None:
+            return None
         raise NotFound(f"Backup {made.id} can only be restored as it is: leave --to away, or choose another one.")
     shelf = replay.Shelf([moments.beside(shop, place)], shop.public_key, identities)
+    if moment is None:
+        return lambda database: replay.keep_opt_outs(database, shelf, base)
     replay.names_until(shelf, base, moment)
     return lambda database: replay.to_moment(database, shelf, base, moment)
 

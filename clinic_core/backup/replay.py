@@ -21,7 +21,7 @@ from pymongo.database import Database
 
 from clinic_core.backup.deltas import WRITES, applied
 from clinic_core.backup.segments import EVENTS, Event, Name, Position, Way, opened, parse, way
-from clinic_core.errors import Damaged, NotFound
+from clinic_core.errors import Damaged, NotFound, StorageFailed
 from clinic_core.gateways.objects import Objects
 from clinic_core.store.mongo import Document, Documents
 
@@ -124,6 +124,11 @@ def to_moment(database: Database[Document], shelf: Shelf, base: Base, moment: da
     return replay.applied
 
 
+def keep_opt_outs(database: Database[Document], shelf: Shelf, base: Base) -> None:
+    """Keep in a restored backup who asked for no more messages after it, as far as the journal can be read."""
+    Replay(database, ()).keep_later(shelf.events(shelf.way(base.position).names))
+
+
 class Replay:
     """Applies events to a database, many at once: a document that changes often is read and written once."""
 
@@ -150,7 +155,7 @@ class Replay:
             for event in chain(self._held, later):
                 if event["operationType"] in WRITES and event["ns"]["coll"] in KEPT_LATER:
                     found.append(event)
-        except Damaged as error:
+        except (Damaged, NotFound, StorageFailed) as error:
             log.warning("opt-outs after the moment are not all kept", extra={"fields": {"error": str(error)}})
         self._apply(found)
 

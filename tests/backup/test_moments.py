@@ -18,7 +18,7 @@ from clinic_core.clinic import Clinic
 from clinic_core.domain.backups import Step
 from clinic_core.domain.changes import ChainState
 from clinic_core.errors import InvalidInput, NotFound
-from tests.backup.shop import shop_of
+from tests.backup.shop import identity_of, shop_of
 
 SECOND = timedelta(seconds=1)
 
@@ -63,6 +63,23 @@ def test_the_newest_backup_that_ended_before_is_taken(shop: Workshop, monkeypatc
     with pytest.raises(NotFound, match=r"can only be restored as it is"):
         entry = recovery.chosen(place, public, without.manifest.id)
         recovery.into_new_database(shop, place, entry, [without.identity], to=ends[1])
+
+
+def test_opt_outs_are_kept_without_a_moment_too(shop: Workshop) -> None:
+    """Last night's backup does not know who wrote STOP this morning; they would get messages again."""
+    opt_outs = shop.clinic.database["opt_outs"]
+    opt_outs.insert_one({"_id": "before"})
+    _ship(shop)
+    made = work.create(shop)
+    opt_outs.insert_one({"_id": "after"})
+    shop.clinic.database["x"].insert_one({"_id": "after"})
+    _ship(shop)
+    entry = recovery.chosen(shop.places.folder, shop.public_key, made.manifest.id)
+    name, identity = f"{shop.clinic.database.name}_then", identity_of(shop)
+    recovery.into_new_database(shop, shop.places.folder, entry, identity, name=name)
+    there = shop.clinic.client[name]
+    assert sorted(each["_id"] for each in there["opt_outs"].find()) == ["after", "before"]
+    assert there["x"].count_documents({}) == 0
 
 
 def test_what_was_dropped_since_is_not_missed(shop: Workshop) -> None:
