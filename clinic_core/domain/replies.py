@@ -95,6 +95,16 @@ def understand(text: str) -> Understood:
     return Understood(intent, reference)
 
 
+def said(text: str, payload: str) -> str:
+    """What counts of a message: the button that was pressed or the word that the carrier recognised, else its text.
+
+    A carrier takes YES for START; here it only confirms.
+    """
+    if payload.casefold() in CARRIER_STARTS and understand(text).intent is Intent.CONFIRM:
+        return text
+    return payload or text
+
+
 def answered_by_carrier(text: str) -> bool:
     """Whether a carrier acts on this text message and answers it by itself: it is one of its words and nothing else."""
     return text.strip().casefold() in CARRIER_STOPS | CARRIER_STARTS | CARRIER_HELPS

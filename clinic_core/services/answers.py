@@ -56,7 +56,7 @@ def send(clinic: Clinic, message: InboundMessage, told: Told) -> None:
 def _is_to_be_told(clinic: Clinic, message: InboundMessage) -> bool:
     if MessageKind.REPLY not in clinic.directory().message_policy.kinds:
         return False
-    if message.channel is Channel.SMS and replies.answered_by_carrier(message.payload or message.text):
+    if message.channel is Channel.SMS and replies.answered_by_carrier(replies.said(message.text, message.payload)):
         return False
     written = clinic.inbound.of_sender(message.sender, most=MOST_A_DAY + 1)
     return answering.wrote_before(written, message, _DAY) < MOST_A_DAY

@@ -53,7 +53,7 @@ class _Outcome:
 
 def receive(clinic: Clinic, written: Written) -> InboundMessage:
     """Keep a reply and do what it asks; the same one again gives what came of it the first time."""
-    understood = replies.understand(written.payload or written.text)
+    understood = replies.understand(replies.said(written.text, written.payload))
     made = InboundMessage(
         id=written.id,
         sender=written.sender,
@@ -177,8 +177,7 @@ def _sent_to(clinic: Clinic, message: InboundMessage) -> list[Communication]:
 def _stopped(clinic: Clinic, message: InboundMessage, patient_id: str | None) -> _Outcome:
     """No more messages. Who wrote CANCEL probably meant the visit: somebody has to ask."""
     _write_ledger(clinic, message, patient_id, stopped=True)
-    word = (message.payload or message.text).casefold()
-    return _Outcome(code=STOPPED, patient_id=patient_id, open="cancel" in word)
+    return _Outcome(code=STOPPED, patient_id=patient_id, open="cancel" in message.text.casefold())
 
 
 def _write_ledger(clinic: Clinic, message: InboundMessage, patient_id: str | None, *, stopped: bool) -> None:
@@ -214,14 +213,14 @@ def _about_a_visit(clinic: Clinic, message: InboundMessage) -> tuple[InboundMess
 
 def _nothing_meant(message: InboundMessage, sent: Sequence[Communication], only: str | None) -> _Outcome:
     """No visit to be meant: a reference that is not theirs, an answer to an offer, or a number nobody wrote to."""
-    named = replies.understand(message.payload or message.text).reference
+    named = replies.understand(replies.said(message.text, message.payload)).reference
     answer = Answer.RECEIVED if named or sent else Answer.NO_VISIT
     return _Outcome(code=UNREADABLE if named or sent else Answer.NO_VISIT, patient_id=only, answer=answer, open=True)
 
 
 def _candidates(clinic: Clinic, message: InboundMessage, sent: Sequence[Communication]) -> list[Candidate]:
     """The visits that may be meant: the one of the message that is named, else by what was sent to this number."""
-    reference = replies.understand(message.payload or message.text).reference
+    reference = replies.understand(replies.said(message.text, message.payload)).reference
     named = clinic.communications.by_reference(reference) if reference else None
     if named is None and message.replied_to:
         named = clinic.communications.by_provider_id(message.replied_to)

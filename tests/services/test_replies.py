@@ -222,6 +222,18 @@ def test_a_reference_from_elsewhere_opens_nothing(world: World, reference: str) 
     assert now(world, visit).status is S.BOOKED
 
 
+def test_words_that_the_carrier_recognises_mean_here_what_the_patient_meant(world: World) -> None:
+    """With its own opt-out words a carrier calls YES a START and CANCEL a STOP: the visit is what they speak of."""
+    visit = booked(world)
+    told(world, visit)
+    assert wrote(world, "Yes", payload="START").outcome == "confirmed"
+    assert now(world, visit).confirmed_at is not None
+    assert wrote(world, "start", payload="START").outcome == "started"
+    stopped = wrote(world, "CANCEL", payload="STOP")
+    assert (stopped.outcome, stopped.open) == ("stopped", True)
+    assert world.clinic.opt_outs.stopped(ASHA)
+
+
 @pytest.mark.parametrize("kind", [MessageKind.WAITLIST_OFFER, MessageKind.RECALL])
 def test_a_yes_to_an_offer_or_a_recall_is_for_a_person(world: World, kind: MessageKind) -> None:
     """It must not confirm the visit that the patient has already, nor be told that the last one is over."""
