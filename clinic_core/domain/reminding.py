@@ -157,6 +157,12 @@ def agrees_to_outreach(patient: Patient) -> bool:
     return patient.outreach_consent
 
 
+def is_reached_differently(before: Patient, now: Patient, zone: ZoneInfo) -> bool:
+    """Whether messages go another way than before, or at other times: a phone from abroad has other quiet hours."""
+    zones = [patient_zone(one.phone, zone) for one in (before, now)]
+    return before.contact_by is not now.contact_by or zones[0] != zones[1]
+
+
 def lead_start(start: datetime, minutes: int, zone: ZoneInfo) -> datetime:
     """The instant so long before a visit: whole days on the clinic's wall clock, the rest as time that passes."""
     days, rest = divmod(minutes, _DAY_MINUTES)

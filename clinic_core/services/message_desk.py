@@ -87,8 +87,8 @@ def plan(clinic: Clinic, actor: Actor, day: date) -> DayPlan:
     ]
     patients = clinic.patients.for_list([*(m.patient_id for m in found), *(v.patient_id for v in visits)])
     about = clinic.communications.about_many(visit.id for visit in visits)
-    phones = (patient.phone for patient in patients.values() if patient.phone)
-    stopped = clinic.opt_outs.stopped_of(phones)
+    recipients = map(message_help.recipient_of, patients.values())
+    stopped = clinic.opt_outs.stopped_of(filter(None, recipients))
     policy = clinic.directory().message_policy
     gaps = []
     for visit in visits:

@@ -76,7 +76,10 @@ def plan(clinic: Clinic) -> int:
     """
     _notice_policy(clinic)
     done, failed = 0, cast(Exception | None, None)
-    while failed is None and (marked := clinic.appointments.with_open_messages(most=_AT_ONCE)):
+    more = True
+    while more and failed is None:
+        marked = clinic.appointments.with_open_messages(most=_AT_ONCE)
+        more = len(marked) == _AT_ONCE  # a mark that stays is looked at again by the next run, not for ever by this one
         patients = clinic.patients.get_many({visit.patient_id for visit in marked})
         for visit in marked:
             try:
@@ -183,6 +186,8 @@ def _add(
     policy, channel = policy_of(clinic), Channel(patient.contact_by.value)
     zone = patient_zone(patient.phone, clinic.zone)
     at = clock.utc(quiet_until(due, policy.quiet_from, policy.quiet_until, zone) or due)
+    if start is not None and at >= expires:
+        raise IllegalTransition("It is quiet hours for this patient until this offer ends. Call them instead.")
     key = message_id(kind, channel, about, start=start)
     made = Communication(
         id=key,
@@ -193,7 +198,7 @@ def _add(
         about_start=start,
         due_at=at,
         due_on=clock.local_day(at, clinic.zone),
-        expires_at=clock.utc(max(expires, at + timedelta(hours=1))),
+        expires_at=clock.utc(expires if start is not None else max(expires, at + timedelta(hours=1))),
         reference=reference_of(key),
         created_at=clinic.now(),
     )

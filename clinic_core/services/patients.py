@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import access, payers, people, templates
+from clinic_core.domain import access, payers, people, reminding, templates
 from clinic_core.domain import search as box
 from clinic_core.domain.access import Actor
 from clinic_core.domain.appointments import Appointment, AppointmentStatus
@@ -84,7 +84,7 @@ def edit(clinic: Clinic, actor: Actor, before: Patient, form: PatientForm) -> Pa
     clinic.audit.record(
         actor, "patient.write", saved.id, patient_id=saved.id, once=f"{saved.id}:{saved.version}", number=saved.number
     )
-    if saved.contact_by is not before.contact_by:
+    if reminding.is_reached_differently(before, saved, clinic.zone):
         messages.replan_patient(clinic, saved)
     return saved
 

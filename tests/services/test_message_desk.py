@@ -61,9 +61,9 @@ class TestPlan:
     def test_those_whom_nobody_reminds_are_named_with_the_reason(self, world: World, reception: Actor) -> None:
         """They are who does not come; a patient who confirmed or is reminded is not called for nothing."""
         silent = make.patient(contact_by=ContactBy.NONE)
-        stopped = make.patient(phone="+919800000001")
+        stopped = make.patient(contact_by=ContactBy.EMAIL, email="stopped@example.org")
         world.clinic.patients.add_many([silent, stopped])
-        world.clinic.opt_outs.record(OptOut(id="o", recipient=stopped.phone, stopped=True, at=make.NOW, source="reply"))
+        world.clinic.opt_outs.record(OptOut(id="o", recipient=stopped.email, stopped=True, at=make.NOW, source="desk"))
         reminded, first = visit(world, "09:00"), visit(world, "10:00", patient_id=silent.id)
         second, late = visit(world, "11:00", patient_id=stopped.id), visit(world, "12:00", patient_id=world.ben.id)
         visit(world, "15:00", confirmed_at=make.NOW)

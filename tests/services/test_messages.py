@@ -244,6 +244,42 @@ def test_one_visit_that_cannot_be_planned_stops_no_other(world: World, reception
     assert_in_line(clinic, visit.id)
 
 
+def test_a_mark_that_cannot_be_taken_away_does_not_hold_up_the_sidecar(
+    world: World, reception: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looked at again for ever by one run, no reply would be finished any more: they share its lane."""
+    visit = booked(world, reception)
+    world.clinic.appointments.open_messages(visit.id)
+    tries = iter(range(20))
+    monkeypatch.setattr(messages, "plan_visit", lambda *_, **__: next(tries))
+    assert messages.plan(world.clinic) == 1
+
+
+def test_a_phone_from_abroad_moves_messages_out_of_its_own_quiet_hours(world: World, reception: Actor) -> None:
+    """The reminder of 8 in the morning would wait for the quiet hours of New York to end, hours after the visit."""
+    visit = booked(world, reception)
+    before = {one.due_at for one in world.clinic.communications.about(visit.id)}
+    form = patients.PatientForm(name=world.asha.name, phone="+1 212 555 0187", birth_date=world.asha.birth_date)
+    patients.edit(world.clinic, reception, world.asha, form)
+    after = [one for one in world.clinic.communications.about(visit.id) if one.status is M.PREPARATION]
+    assert {one.due_at for one in after} != before
+    assert_in_line(world.clinic, visit.id)
+
+
+def test_an_offer_that_would_end_in_quiet_hours_is_not_made(world: World, reception: Actor, clock: make.Clock) -> None:
+    """It would go out after its end, when somebody else has the time."""
+    clinic = world.clinic
+    clinic.message_policies.save(MessagePolicy(kinds=(K.WAITLIST_OFFER,)))
+    clinic.forget_directory()
+    clock.set("22:00")
+    offer = {"start": make.at("08:15", make.TUESDAY), "offer_id": "o", "until": make.at("07:45", make.TUESDAY)}
+    with pytest.raises(IllegalTransition):
+        messages.offer(clinic, reception, world.asha, **offer)  # type: ignore[arg-type]
+    late = offer | {"until": make.at("08:10", make.TUESDAY)}
+    made = messages.offer(clinic, reception, world.asha, **late)  # type: ignore[arg-type]
+    assert (made.due_at, made.expires_at) == (make.at("08:00", make.TUESDAY), late["until"])
+
+
 def test_a_reference_that_is_given_out_is_changed_for_another(world: World, reception: Actor) -> None:
     """Two messages of one reference would be taken for one another at the carrier; left out, one is lost."""
     clinic, visit = world.clinic, booked(world, reception)
