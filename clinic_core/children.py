@@ -30,6 +30,7 @@ class Child:
     program: Sequence[str]
     folder: DataFolder
     environment: Mapping[str, str] = field(default_factory=dict)
+    stop_seconds: float = _STOP_SECONDS
     started_at: float = 0.0  # seconds since the epoch
     _process: subprocess.Popen[bytes] | None = None
     _leash: int | None = None
@@ -72,12 +73,12 @@ class Child:
         finally:
             os.close(leash_end)
 
-    def stop(self, seconds: float = _STOP_SECONDS) -> None:
-        """Ask the process to finish, and end it after `seconds`."""
+    def stop(self) -> None:
+        """Ask the process to finish, and end it after `stop_seconds`."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(seconds)
+                self._process.wait(self.stop_seconds)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

@@ -219,6 +219,7 @@ class Sidecar:
     def _finish(self, running: Running, outcome: Outcome) -> None:
         """Write it down, again while the database does not answer; it is run anew when it never does.
 
+        What cannot be written is written as a failure: left unwritten, it would be run again and again without a pause.
         The end of a run that was given up is not written: somebody was told that it failed, and another one begins.
         """
         if running.given_up.is_set():
@@ -227,12 +228,15 @@ class Sidecar:
             try:
                 kept = job_engine.finish(self._clinic, running.job, running.claim, outcome)
             except Unavailable:
-                if self.stopping.wait(_NAP_SECONDS):
-                    return
-                continue
-            if not kept:
-                log.warning("the lease ran out first", extra={"fields": {"job": running.job.name}})
-            return
+                log.warning("the database does not answer", extra={"fields": {"job": running.job.name}})
+            except Exception as error:  # noqa: BLE001 - such as a text that the database does not take
+                outcome = Outcome(ok=False, reference=logs.report(error))
+            else:
+                if not kept:
+                    log.warning("the lease ran out first", extra={"fields": {"job": running.job.name}})
+                return
+            if self.stopping.wait(_NAP_SECONDS):
+                return
 
 
 class _Keeper:

@@ -27,6 +27,7 @@ from clinic_core.settings import Settings
 from clinic_core.store.probe import require_usable
 
 READY_SECONDS: Final = 90
+SIDECAR_SECONDS: Final = 40  # for a run that sends, and an e-mail that is under way: cut off, it is sent twice
 _PAUSE_SECONDS: Final = 0.1
 _WATCH_SECONDS: Final = 0.5
 _TRIM_SECONDS: Final = 60
@@ -155,7 +156,7 @@ class House:
     def _launch_others(self, clinic: Clinic) -> None:
         self.say("Starting the sidecar and the app …")
         environment = child_environment(clinic.settings, self.folder, self.options.port)
-        sidecar = Child("sidecar", ["scheduler.py"], self.folder, environment)
+        sidecar = Child("sidecar", ["scheduler.py"], self.folder, environment, stop_seconds=SIDECAR_SECONDS)
         self._watch_over(sidecar, sidecar.start, lambda: beats_since(clinic, sidecar.started_at))
         sidecar.start()
         app = Child("app", app_program(clinic.settings, self.options), self.folder, environment)

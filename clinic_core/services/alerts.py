@@ -73,7 +73,8 @@ def _send(clinic: Clinic, alert: Alert, channel: str) -> bool:
     notice = notice_of(alert, clinic_name=clinic.organization().name, since=f"{since:%d %b %Y %H:%M}")
     try:
         clinic.notifiers[channel](notice)
-    except ClinicError as error:
-        log.error("alert not told", extra={"fields": {"alert": alert.id, "channel": channel, "text": str(error)}})
+    except Exception as error:  # noqa: BLE001 - the other ways, and the other alerts, must still be tried
+        why = str(error) if isinstance(error, ClinicError) else type(error).__name__
+        log.error("alert not told", extra={"fields": {"alert": alert.id, "channel": channel, "text": why}})  # noqa: TRY400
         return False
     return True

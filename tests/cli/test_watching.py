@@ -7,7 +7,9 @@ from pathlib import Path
 
 from clinic_core.children import Child
 from clinic_core.folder import DataFolder
-from clinic_core.supervisor import Watched
+from clinic_core.gateways import email
+from clinic_core.services import sending
+from clinic_core.supervisor import SIDECAR_SECONDS, Watched
 
 
 def test_a_crash_loop_slows_down(tmp_path: Path):
@@ -45,3 +47,8 @@ def test_a_log_that_grew_too_long_keeps_one_predecessor(tmp_path: Path):
 
     assert child.log.stat().st_size == 0
     assert child.log.with_suffix(".log.1").stat().st_size == 20_000_001
+
+
+def test_a_sidecar_may_finish_what_it_sends():
+    """Ended in the middle of an e-mail, it would send it again: a mail server does not tell what it took."""
+    assert SIDECAR_SECONDS > sending.RUN_SECONDS + email._PATIENCE

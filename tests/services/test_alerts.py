@@ -172,6 +172,15 @@ def test_a_way_that_fails_is_tried_again_and_the_other_one_goes_out(
     assert "secret" not in repr([vars(record) for record in caplog.records])
 
 
+def test_a_way_with_a_bug_stops_no_other_one(told: Clinic, chat: Chat) -> None:
+    """A mail server whose name no library can read; whoever looks at the chat would hear of nothing any more."""
+    odd = notifiers(replace(told.settings, alert_email="a@b.example", smtp_host=f"{'x' * 70}..example"))
+    full(told)
+
+    assert alerts.tell(replace(told, notifiers={"email": odd["email"], "chat": told.notifiers["chat"]})) == 1
+    assert len(chat.got) == 1
+
+
 def test_what_comes_and_goes_is_told_once_an_hour(told: Clinic, chat: Chat, clock: make.Clock) -> None:
     """A job that fails every other minute would send a message each time, and nobody would read any."""
     for _ in range(30):

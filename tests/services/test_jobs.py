@@ -417,6 +417,18 @@ def test_a_job_may_be_followed_sooner(clinic: Clinic, clock: make.Clock, start: 
     release.set()
 
 
+def test_a_failure_that_cannot_be_written_is_a_failure(clinic: Clinic, start: Callable[..., Sidecar]) -> None:
+    """A file's name in it that is no text: the job would be run again at once, for ever, and nobody told."""
+
+    def fails(_: Clinic) -> None:
+        raise InvalidInput("The file \udce4.csv cannot be read.")
+
+    drain(start(Job("import", every(hours=1), fails)))
+    found = state(clinic, "import")
+    assert (found.fence, found.ok, found.failures, len(found.reference or "")) == (1, False, 1, 6)
+    assert [alert.id for alert in alerts.open_alerts(clinic, SYSTEM)] == ["job:import"]
+
+
 def test_an_end_whose_answer_got_lost_is_not_taken_for_a_lost_lease(clinic: Clinic) -> None:
     """It is written again when the database is back; then the alert and the row of the history follow."""
     job = Job("backup", daily("08:00"), nothing)
