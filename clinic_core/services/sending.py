@@ -16,13 +16,14 @@ from datetime import timedelta
 from typing import Final
 
 from clinic_core.clinic import Clinic
-from clinic_core.domain import allowance, dispatching
+from clinic_core.domain import allowance, clock, dispatching
 from clinic_core.domain.alerts import Severity
 from clinic_core.domain.allowance import Want
 from clinic_core.domain.appointments import Appointment
 from clinic_core.domain.billing import Invoice, InvoiceStatus
 from clinic_core.domain.carriers import Carrier, CarrierError, Fault, Outgoing
 from clinic_core.domain.dispatching import Scene, Verdict
+from clinic_core.domain.message_help import ARRIVED, LOST
 from clinic_core.domain.messages import Channel, Communication, MessageKind, MessageStatus, Reason
 from clinic_core.domain.people import Patient
 from clinic_core.errors import Conflict, Unavailable
@@ -36,6 +37,7 @@ _LATELY: Final = timedelta(days=7)
 _BUDGET_PAUSE: Final = timedelta(minutes=10)
 _BUDGET_ALERT: Final = "messages:budget"
 _FAILED_ALERT: Final = "messages:failed"
+_LOST_ALERT: Final = "messages:lost"
 
 log = logging.getLogger("clinic_core.messages")
 
@@ -85,7 +87,7 @@ def send_due(clinic: Clinic, *, pace: Pace = PACE, most: int = MOST_AT_ONCE) -> 
 
 
 def watch(clinic: Clinic) -> None:
-    """Tell somebody when messages fail more than now and then. For the sidecar."""
+    """Tell somebody when messages fail, or do not arrive, more than now and then. For the sidecar."""
     since = clinic.server_now() - _LATELY
     failed = sum((one.claimed_at or one.due_at) >= since for one in clinic.communications.failed())
     if failed > DEAD_LETTERS:
@@ -94,6 +96,21 @@ def watch(clinic: Clinic) -> None:
         alerts.raise_alert(clinic, _FAILED_ALERT, severity=Severity.WARNING, summary=summary, advice=advice)
     else:
         alerts.clear(clinic, _FAILED_ALERT)
+    _watch_arrivals(clinic)
+
+
+def _watch_arrivals(clinic: Clinic) -> None:
+    """A network that blocks our number lets the carrier take every message, and then delivers none."""
+    today = clock.local_day(clinic.server_now(), clinic.zone)
+    sent = [one for day in (today - timedelta(days=1), today) for one in clinic.communications.sent_on(day)]
+    lost = sum(one.delivery in LOST for one in sent)
+    arrived = sum(one.delivery in ARRIVED for one in sent)
+    if lost > max(DEAD_LETTERS, arrived):
+        summary = f"{lost} of {lost + arrived} messages to patients did not arrive, yesterday and today."
+        advice = "Open Messages, Sent: the reason is beside each. A network may block the number: ask the carrier."
+        alerts.raise_alert(clinic, _LOST_ALERT, severity=Severity.CRITICAL, summary=summary, advice=advice)
+    else:
+        alerts.clear(clinic, _LOST_ALERT)
 
 
 # --- before the call -------------------------------------------------------------------------------------------------

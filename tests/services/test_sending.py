@@ -25,6 +25,7 @@ from clinic_core.domain.message_words import Answer
 from clinic_core.domain.messages import (
     Channel,
     Communication,
+    Delivery,
     MessageKind,
     MessagePolicy,
     MessageStatus,
@@ -659,6 +660,22 @@ def test_a_message_that_was_planned_long_ago_and_fails_now_counts_as_failed_now(
     )
     sending.watch(desk)
     assert [alert.id for alert in alerts.open_alerts(desk, admin)] == ["messages:failed"]
+
+
+def test_messages_that_are_taken_and_never_arrive_raise_an_alert(
+    desk: Clinic, world: World, reception: Actor, admin: Actor
+) -> None:
+    """A number that the network blocks: nothing fails at the carrier, and no patient is reminded."""
+    made = replace(only(desk, booked(desk, world, reception)), status=M.COMPLETED, sent_on=make.MONDAY)
+    half = sending.DEAD_LETTERS + 1
+    sent = [replace(made, id=f"sent-{n}", reference=f"S{n}", delivery=Delivery.DELIVERED) for n in range(half)]
+    lost = [replace(made, id=f"lost-{n}", reference=f"L{n}", delivery=Delivery.UNDELIVERED) for n in range(half)]
+    desk.communications.add_many([*sent, *lost])
+    sending.watch(desk)
+    assert alerts.open_alerts(desk, admin) == [], "one in two is many, but it may be a bad list of numbers"
+    desk.communications.add_many([replace(made, id="one", reference="S", delivery=Delivery.FAILED)])
+    sending.watch(desk)
+    assert [alert.id for alert in alerts.open_alerts(desk, admin)] == ["messages:lost"]
 
 
 def test_a_policy_is_what_the_test_thinks_it_is() -> None:
