@@ -24,6 +24,7 @@ _BUSY: Final = 429
 _SERVER_ERROR: Final = 500
 _CLIENT_ERROR: Final = 400
 _CONFIGURATION: Final = frozenset({401, 403, 404})  # the account, not the message: somebody has to repair it
+_QUEUE_FULL: Final = "21611"  # too many wait at this number: the message was not taken
 _DELIVERIES: Final = {one.value: one for one in Delivery}
 
 
@@ -115,7 +116,8 @@ def _refused(status: int, text: str, headers: dict[str, str]) -> CarrierError:
     if status == _BUSY:
         wait = headers.get("Retry-After", "")
         return CarrierError(Fault.TEMPORARY, code, timedelta(seconds=int(wait)) if wait.isdigit() else None)
-    return CarrierError(Fault.TEMPORARY if status in _CONFIGURATION else Fault.PERMANENT, code)
+    later = status in _CONFIGURATION or code == _QUEUE_FULL
+    return CarrierError(Fault.TEMPORARY if later else Fault.PERMANENT, code)
 
 
 def _code(text: str) -> str:

@@ -80,10 +80,11 @@ def plan(clinic: Clinic) -> int:
     while more and failed is None:
         marked = clinic.appointments.with_open_messages(most=_AT_ONCE)
         more = len(marked) == _AT_ONCE  # a mark that stays is looked at again by the next run, not for ever by this one
-        patients = clinic.patients.get_many({visit.patient_id for visit in marked})
         for visit in marked:
             try:
-                plan_visit(clinic, visit, patient=patients.get(visit.patient_id))
+                plan_visit(
+                    clinic, visit
+                )  # which reads the patient now: read for all of them, it could be changed by then
                 done += 1
             except Unavailable:
                 raise
@@ -96,11 +97,16 @@ def plan(clinic: Clinic) -> int:
 
 def replan_patient(clinic: Clinic, patient: Patient) -> None:
     """Plan a patient's visits to come anew: the way they want to be reached is another one."""
-    to_come = [visit for visit in clinic.appointments.of_patient(patient.id) if visit.end > clinic.now()]
+    for visit in mark_patient(clinic, patient.id):
+        after(clinic, visit, patient=patient)
+
+
+def mark_patient(clinic: Clinic, patient_id: str) -> list[Appointment]:
+    """Mark a patient's visits to come; also before their record is saved, for who dies right after it."""
+    to_come = [visit for visit in clinic.appointments.of_patient(patient_id) if visit.end > clinic.now()]
     for visit in to_come:
         clinic.appointments.open_messages(visit.id)
-    for visit in to_come:
-        after(clinic, visit, patient=patient)
+    return to_come
 
 
 def bill_due(clinic: Clinic, invoice: Invoice) -> None:

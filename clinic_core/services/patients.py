@@ -80,11 +80,14 @@ def edit(clinic: Clinic, actor: Actor, before: Patient, form: PatientForm) -> Pa
     wanted = replace(_typed(clinic, form, before), version=before.version)
     if wanted == before:
         return before
+    differently = reminding.is_reached_differently(before, wanted, clinic.zone)
+    if differently:
+        messages.mark_patient(clinic, wanted.id)
     saved = clinic.patients.save(wanted)
     clinic.audit.record(
         actor, "patient.write", saved.id, patient_id=saved.id, once=f"{saved.id}:{saved.version}", number=saved.number
     )
-    if reminding.is_reached_differently(before, saved, clinic.zone):
+    if differently:
         messages.replan_patient(clinic, saved)
     return saved
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -242,6 +242,53 @@ def test_one_visit_that_cannot_be_planned_stops_no_other(world: World, reception
     with pytest.raises(Exception, match="patient"):
         messages.plan(clinic)
     assert_in_line(clinic, visit.id)
+
+
+def test_who_wants_messages_again_gets_them_whoever_dies(
+    world: World, reception: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved and not planned, the record says SMS, and nobody is ever reminded."""
+    clinic, visit = world.clinic, booked(world, reception)
+    form = patients.PatientForm(name=world.asha.name, birth_date=world.asha.birth_date, phone=world.asha.phone)
+    for at in range(5):
+        silent = clinic.patients.save(replace(clinic.patients.get(world.asha.id), contact_by=ContactBy.NONE))
+        messages.replan_patient(clinic, silent)
+        assert waiting(clinic, visit) == []
+        with death(monkeypatch, at), suppress(Died):
+            patients.edit(clinic, reception, silent, form)
+        messages.plan(clinic)
+        agrees = clinic.patients.get(silent.id).contact_by is ContactBy.SMS
+        assert ("reminder" in waiting(clinic, visit)) is agrees, at
+    assert agrees
+
+
+def test_who_wants_messages_while_many_are_planned_gets_them(
+    world: World, reception: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planned by the record as it was seconds before, what the desk planned just now would be stopped again."""
+    clinic = world.clinic
+    people = [clinic.patients.save(replace(one, contact_by=ContactBy.NONE)) for one in (world.asha, world.ben)]
+    visits = [
+        clinic.appointments.add(make.appointment(patient_id=one.id, start=make.at(hours, FRIDAY)))
+        for one, hours in zip(people, ("10:00", "11:00"), strict=True)
+    ]
+    for visit in visits:
+        clinic.appointments.open_messages(visit.id)
+    planned, seen = messages.plan_visit, list[Appointment]()
+
+    def slowly(clinic: Clinic, visit: Appointment, **given: Any) -> None:
+        seen.append(visit)
+        if len(seen) == 1:
+            other = next(one for one in people if one.id != visit.patient_id)
+            form = patients.PatientForm(name=other.name, birth_date=other.birth_date, phone=other.phone)
+            patients.edit(clinic, reception, other, form)
+        planned(clinic, visit, **given)
+
+    monkeypatch.setattr(messages, "plan_visit", slowly)
+    messages.plan(clinic)
+    other = next(one for one in visits if one.id != seen[0].id)
+    assert "reminder" in waiting(clinic, other)
+    assert_in_line(clinic, other.id)
 
 
 def test_a_mark_that_cannot_be_taken_away_does_not_hold_up_the_sidecar(

@@ -288,6 +288,19 @@ def test_what_the_carrier_refuses_is_a_dead_letter_with_its_code(
     assert desk.communications.failed() == [found]
 
 
+def test_a_queue_that_is_full_at_the_carrier_costs_no_message(
+    desk: Clinic, world: World, reception: Actor, carrier: TwilioServer
+) -> None:
+    """On a busy morning the carrier refuses the next message for a while, and not for its sake."""
+    carrier.refused[world.asha.phone] = 21611
+    visit = booked(desk, world, reception)
+    sending.send_due(desk)
+    assert only(desk, visit).status is M.PREPARATION
+    carrier.refused.clear()
+    desk.now.pass_(minutes=1)  # type: ignore[attr-defined]
+    assert sending.send_due(desk) == 1
+
+
 def test_a_busy_carrier_is_left_alone_for_as_long_as_it_asks(
     desk: Clinic, world: World, reception: Actor, carrier: TwilioServer
 ) -> None:

@@ -144,6 +144,7 @@ NOBODY_ASKS = {
     "messages.plan",
     "messages.plan_visit",
     "messages.policy_of",
+    "messages.mark_patient",
     "messages.replan_patient",
     "messages.rules_of",
     "patients.patient_number",
