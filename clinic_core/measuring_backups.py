@@ -78,6 +78,7 @@ def _restored(clinic: Clinic, made: Made) -> dict[str, Any]:
         "restore_s": round(time.perf_counter() - began, 1),
         "restore_ms": done.milliseconds,
         "rss_peak_mb": _peak_mb(),
+        "rss_peak_check_mb": done.check_peak_mb,
     }
 
 

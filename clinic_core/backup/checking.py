@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from clinic_core.clinic import Clinic, open_clinic
@@ -19,10 +19,18 @@ from clinic_core.settings import ROOT
 FEW: Final = 50_000  # documents that are not worth a process: a second, and the libraries once more
 
 
-def violations(clinic: Clinic, url: str, documents: int) -> int:
-    """How many faults the data has in the database that `url` names. Raises Unavailable."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """How many faults the data has, and the most memory of the process where it was one of its own."""
+
+    violations: int
+    peak_mb: float = 0.0
+
+
+def checked(clinic: Clinic, url: str, documents: int) -> Checked:
+    """Run `check` in the database that `url` names. Raises Unavailable."""
     if documents <= FEW:
-        return _here(clinic, url)
+        return Checked(violations=_here(clinic, url))
     done = subprocess.run(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", "clinic_core", "check", "--json"],
         cwd=ROOT,
@@ -35,7 +43,8 @@ def violations(clinic: Clinic, url: str, documents: int) -> int:
     if done.returncode not in {0, 1}:  # 1: it found some
         said = done.stderr.strip().splitlines()
         raise Unavailable(f"The restored clinic could not be checked: {said[-1] if said else 'no reason was given'}")
-    return len(json.loads(done.stdout)["violations"])
+    told = json.loads(done.stdout)
+    return Checked(violations=len(told["violations"]), peak_mb=told["rss_peak_mb"])
 
 
 def _here(clinic: Clinic, url: str) -> int:

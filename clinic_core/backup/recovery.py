@@ -40,6 +40,7 @@ class Restored:
     settled: Settled
     counts: dict[str, tuple[int, int]]
     violations: int
+    check_peak_mb: float  # the most memory of `check` in a process of its own, 0 where it had none
     milliseconds: dict[str, int]
 
 
@@ -98,16 +99,17 @@ def into_new_database(
         with _whole(shop, target):
             work.fill(shop, place, made, identities, target=target, stages=stages, replay=forward)
             settled = settle(target.database, to=to or made.created, now=shop.clinic.server_now())
-            then = _counted(target.database)
             restore.finish(target.database)
+            then = _counted(target.database)
         with stages.stage("check", "Checking the restored clinic …"):
-            violations = checking.violations(shop.clinic, target.url, made.documents)
+            checked = checking.checked(shop.clinic, target.url, made.documents)
     return Restored(
         name=name,
         manifest=made,
         settled=settled,
         counts=differences(then, _counted(shop.clinic.database)),
-        violations=violations,
+        violations=checked.violations,
+        check_peak_mb=checked.peak_mb,
         milliseconds=stages.milliseconds,
     )
 
@@ -134,12 +136,32 @@ def switch(clinic: Clinic, name: str) -> str:
         before = folder.database_name
         folder.name_database(name)
         return (
-            f"From the next start on the clinic is in {name}.\nTo go back: python -m clinic_core backup switch {before}"
+            f"From the next start on the clinic is in {name}.\n"
+            f"To go back: python -m clinic_core backup switch {before}\n"
+            f"To delete the old database in some weeks: python -m clinic_core backup forget {before}"
         )
     return (
         f"Set DATABASE_URL={_shown(at_database(clinic.settings.database_url, name))} and restart the app and the "
         f"sidecar.\nTo go back: set it to the database {clinic.database.name} again."
     )
+
+
+def forget(clinic: Clinic, name: str) -> None:
+    """Delete a database of the embedded server that is not the clinic's any more. There is no way back.
+
+    On any other server there may be databases that are not ours. Raises Conflict, InvalidInput or NotFound.
+    """
+    _require_closed(clinic)
+    if not is_embedded(clinic):
+        raise InvalidInput(
+            f"On a MongoDB server do it there, in mongosh: db.getSiblingDB('{name}').dropDatabase()",
+        )
+    if name == clinic.database.name:
+        raise Conflict(f"{name} is the clinic's own database. Name one that it was in before, or a restored one.")
+    with reaching():
+        if name in _SERVERS_OWN or name not in clinic.client.list_database_names():
+            raise NotFound(f"There is no database {name}.")
+        clinic.client.drop_database(name)
 
 
 def settled(clinic: Clinic) -> Settled:

@@ -155,7 +155,7 @@ def verify(
         with scratch(shop.clinic, made.id) as target:
             fill(shop, place, made, identities, target=target, stages=stages)
             with stages.stage("check", "Checking the restored clinic …"):
-                violations = checking.violations(shop.clinic, target.url, made.documents)
+                violations = checking.checked(shop.clinic, target.url, made.documents).violations
             shop.say("Dropping the scratch database …")
     except Damaged as error:
         shop.note(Step.FOUND_BROKEN, made.id, size=made.size, milliseconds=stages.milliseconds, note=str(error))

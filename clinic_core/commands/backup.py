@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     restore.add_argument("--to", default="", metavar="MOMENT", help="as it was then, such as 2026-11-22T14:03:05+05:30")
     restore.add_argument("--switch", action="store_true", help="make it the clinic's database when all is well")
     switch = acts.add_parser("switch", help="make another database the clinic's, or take that back")
-    switch.add_argument("name", metavar="NAME", help="the database")
+    forget = acts.add_parser("forget", help="delete a database that is not the clinic's any more, for good")
+    for act in (switch, forget):
+        act.add_argument("name", metavar="NAME", help="the database")
     acts.add_parser("settle", help="after a restore by other tools: hold what may have been sent, sign everybody out")
     acts.add_parser("prune", help="keep 7 daily, 4 weekly and 12 monthly backups, and delete the others")
     acts.add_parser("export", help="write everything as JSON lines and CSV, sealed, for the clinic's own archive")
@@ -152,6 +154,15 @@ def _switch(args: argparse.Namespace) -> int:
 
     with clinic_for(args, writes=False) as clinic:
         print(recovery.switch(clinic, args.name))
+    return 0
+
+
+def _forget(args: argparse.Namespace) -> int:
+    from clinic_core.backup import recovery  # noqa: PLC0415
+
+    with clinic_for(args, writes=False) as clinic:
+        recovery.forget(clinic, args.name)
+        print(f"{args.name} is gone.")
     return 0
 
 

@@ -59,7 +59,7 @@ def _gone(*_: object, **__: object) -> None:
 def test_what_came_due_before_the_switch_is_held(shop: Workshop, clock: make.Clock) -> None:
     """The old database may have sent it between the restore and the switch; both ways."""
     name = f"{shop.clinic.database.name}_back"
-    _restore(shop, name)
+    assert _restore(shop, name).counts.keys() == {"backups", "change_journal"}  # notes
     due = {"_id": "m", "status": "preparation", "channel": "sms", "due_at": clock() + timedelta(hours=1)}
     for database in (shop.clinic.client[name], shop.clinic.database):
         database["communications"].insert_one(dict(due))
@@ -70,6 +70,20 @@ def test_what_came_due_before_the_switch_is_held(shop: Workshop, clock: make.Clo
     assert (held["status"], held["reason"]) == ("on-hold", "restored")
     assert shop.clinic.database["communications"].count_documents({"status": "on-hold"}) == 0
     assert DataFolder(shop.clinic.settings.data_dir).database_name == name
+
+
+def test_only_what_is_not_the_clinics_is_forgotten(shop: Workshop) -> None:
+    """There is no way back: never the clinic's own, nor the server's."""
+    own = shop.clinic.database.name
+    old = shop.clinic.client[f"{own}_old"]
+    old["x"].insert_one({})
+    for name, error in ((own, Conflict), ("admin", NotFound), ("nobody", NotFound)):
+        with pytest.raises(error):
+            recovery.forget(shop.clinic, name)
+    recovery.forget(shop.clinic, old.name)
+    names = shop.clinic.client.list_database_names()
+    assert own in names
+    assert old.name not in names
 
 
 def test_what_other_tools_restored_is_settled(shop: Workshop, clock: make.Clock) -> None:
