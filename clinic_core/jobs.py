@@ -139,10 +139,11 @@ def tidy_jobs(clinic: Clinic) -> object:
 def check_certificate(clinic: Clinic) -> object:
     """Look when the certificate of the clinic's address ends."""
     from clinic_core.gateways.certificate import certificate_of  # noqa: PLC0415
-    from clinic_core.services import upkeep  # noqa: PLC0415
+    from clinic_core.services import alerts, upkeep  # noqa: PLC0415
 
     address = clinic.settings.public_url
     if not address.startswith("https://"):
+        alerts.clear(clinic, upkeep.CERTIFICATE)
         return "not asked: APP_URL is no https address"
     return upkeep.look_at_certificate(clinic, certificate_of(address))
 

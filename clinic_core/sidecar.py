@@ -19,7 +19,7 @@ from typing import Final
 
 from clinic_core import logs
 from clinic_core.clinic import Clinic
-from clinic_core.domain.jobs import LEASE, Claim, Job, JobState, Outcome, outcome_of
+from clinic_core.domain.jobs import LEASE, Claim, Job, JobState, Outcome, deadly, outcome_of
 from clinic_core.errors import ClinicError, Unavailable
 from clinic_core.services import job_engine
 
@@ -188,7 +188,7 @@ class Sidecar:
             return
         lane.running = running = Running(job, held)
         try:
-            outcome = self._outcome(running)
+            outcome = deadly(held) if held.is_deadly else self._outcome(running)
             if outcome is None:
                 job_engine.release(self._clinic, held)
             else:

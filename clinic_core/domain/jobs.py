@@ -26,6 +26,7 @@ _RETRY_CAPS: Final = (timedelta(minutes=5), timedelta(hours=1))
 _MOST_DOUBLINGS: Final = 12
 _OFTEN: Final = timedelta(hours=1)  # what is done more often than this is noted only when something came of it
 _LONGEST_RESULT: Final = 300
+MOST_CUT_OFF: Final = 3  # times in a row; then it counts as a failure and is not begun at once again
 _FORGIVEN: Final = 3  # failures in a row before an alert, of what is done often
 
 
@@ -157,7 +158,8 @@ class JobState:
 
     `fence` grows at each claim, so that a holder whose lease ran out can be told from the present one. `run_now_at`
     is when somebody asked for a run out of turn. `result`, `ok`, `reference`, `started_at`, `finished_at` and
-    `milliseconds` are of the last run, `noted` counts the rows of the history.
+    `milliseconds` are of the last run, `noted` counts the rows of the history, `cut_off` how often in a row its sidecar
+    died at it.
     """
 
     id: str
@@ -181,6 +183,12 @@ class JobState:
     last_ok_at: datetime | None = None
     noted: int = 0
     noted_at: datetime | None = None
+    cut_off: int = 0
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether its holder died at it, rather than giving it back."""
+        return self.lease_until is not None and self.started_at is not None and self.lease_until > self.started_at
 
     def is_free(self, now: datetime) -> bool:
         """Whether nobody holds it."""
@@ -214,19 +222,36 @@ class Claim:
         """Whether the holder before never finished."""
         return self.state.lease_until is not None
 
+    @property
+    def cut_off(self) -> int:
+        """How often in a row a sidecar has died at the job."""
+        return self.state.cut_off + self.state.was_cut_off
+
+    @property
+    def is_deadly(self) -> bool:
+        """Whether sidecars die at it again and again, as where it takes more memory than there is."""
+        return self.state.was_cut_off and self.cut_off >= MOST_CUT_OFF
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run went: what to show of it, whether it changed anything, and where its failure is in the log."""
+    """How a run went: what to show of it, where its failure is in the log, and whether it was begun at all."""
 
     ok: bool = True
     result: str = ""
     reference: str | None = None
+    begun: bool = True
 
     @property
     def matters(self) -> bool:
         """Whether there is something to tell."""
         return bool(self.result) or not self.ok
+
+
+def deadly(claim: Claim) -> Outcome:
+    """The outcome of not running what has ended so many sidecars."""
+    text = f"The sidecar was ended in the middle of it, {claim.cut_off} times in a row: out of memory perhaps."
+    return Outcome(ok=False, result=text, begun=False)
 
 
 def outcome_of(returned: object) -> Outcome:
@@ -275,6 +300,7 @@ def finished(job: Job, claim: Claim, outcome: Outcome, *, now: datetime, zone: Z
         last_ok_at=now if outcome.ok else state.last_ok_at,
         noted=state.noted + noted,
         noted_at=now if noted else state.noted_at,
+        cut_off=0 if outcome.begun else claim.cut_off,
     )
 
 

@@ -75,16 +75,14 @@ class Jobs:
             "run_now_at": state.run_now_at,
             "paused": True if state.paused else {"$ne": True},
         }
+        claim = Claim(name=state.id, fence=state.fence + 1, holder=holder, started_at=now, state=state, lease=lease)
         change = {
-            "$set": {"holder": holder, "lease_until": now + lease, "started_at": now},
+            "$set": {"holder": holder, "lease_until": now + lease, "started_at": now, "cut_off": claim.cut_off},
             "$unset": {"run_now_at": ""},
             "$inc": {"fence": 1},
         }
         with reaching():
-            taken = self._jobs.update_one(guard, change).matched_count == 1
-        if not taken:
-            return None
-        return Claim(name=state.id, fence=state.fence + 1, holder=holder, started_at=now, state=state, lease=lease)
+            return claim if self._jobs.update_one(guard, change).matched_count == 1 else None
 
     def renew(self, claim: Claim, *, until: datetime) -> bool:
         """Hold it for longer; False when it is somebody else's by now, or over."""

@@ -459,6 +459,43 @@ def test_alerts_of_jobs_that_are_well_or_gone_are_taken_back(clinic: Clinic, clo
     assert [found.id for found in clinic.jobs.all()] == ["failing", "well"], "it never ran, and is in no table"
 
 
+def test_a_job_that_kills_its_sidecar_is_told_and_waits(
+    clinic: Clinic, clock: make.Clock, start: Callable[..., Sidecar]
+) -> None:
+    """A backup that takes all the memory would be begun anew for ever, with an end of all other jobs each time."""
+    done: list[int] = []
+    job = Job("back up", daily("08:00"), lambda _: done.append(1))
+    job_engine.state_of(clinic, job)
+    clock.pass_(days=1)
+
+    def dies() -> None:
+        assert job_engine.claim(clinic, state(clinic, "back up"), holder="dies") is not None
+        clock.pass_(seconds=LEASE.total_seconds())
+
+    for _ in range(2):
+        dies()
+    sidecar = start(job)
+    drain(sidecar)
+    assert len(done) == 1, "twice may be an accident, and a run that ends well starts the count anew"
+    clock.pass_(days=1)
+    for _ in range(3):
+        dies()
+    drain(sidecar)
+    found = state(clinic, "back up")
+    assert (len(done), found.ok, found.failures) == (1, False, 1)
+    assert "3 times in a row" in found.result
+    assert [alert.id for alert in alerts.open_alerts(clinic, SYSTEM)] == ["job:back up"]
+    clock.pass_(minutes=1)
+    dies()
+    drain(sidecar)
+    assert (len(done), state(clinic, "back up").failures) == (1, 2), "it is tried once, then it waits for longer"
+    clock.pass_(minutes=2)
+    drain(sidecar)
+
+    assert (len(done), state(clinic, "back up").cut_off) == (2, 0)
+    assert alerts.open_alerts(clinic, SYSTEM) == []
+
+
 def test_documents_that_were_taken_away_are_made_anew(clinic: Clinic, start: Callable[..., Sidecar]) -> None:
     """Until the next start nobody would run what has no document."""
     sidecar = start(Job("send", MINUTE, nothing))
