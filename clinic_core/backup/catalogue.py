@@ -62,11 +62,6 @@ def entry(place: Objects, backup_id: str, public_signing_key: str, *, deep: bool
     return _with_verification(place, known, public_signing_key)
 
 
-def newest_good(found: list[Entry]) -> Entry | None:
-    """The one to restore if nothing else is said."""
-    return next((each for each in found if each.is_good), None)
-
-
 def unfinished(place: Objects) -> Iterator[str]:
     """The files of backups without a manifest: of a run that was killed, or of a deletion that was."""
     names = [each.key for each in place.list("clinic-")]

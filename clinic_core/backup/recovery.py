@@ -58,13 +58,7 @@ def chosen(
     elif before:
         entry = moments.chosen(place, public_key, before, unproven=unproven)
     else:
-        found = catalogue.entries(place, public_key)
-        whole = [each for each in found if each.manifest] if unproven else []
-        good = catalogue.newest_good(found) or next(iter(whole), None)
-        if good is None:
-            reasons = " ".join(f"{each.id}: {each.reason}" for each in found if each.reason)
-            raise NotFound(f"There is no good backup in the {place.name}. {reasons or 'Look in another place.'}")
-        entry = good
+        entry = _newest(place, public_key, unproven=unproven)
     if entry.manifest is None:
         raise Damaged(f"Backup {entry.id}: {entry.reason}")
     return entry
@@ -142,7 +136,7 @@ def switch(clinic: Clinic, name: str) -> str:
         )
     return (
         f"Set DATABASE_URL={_shown(at_database(clinic.settings.database_url, name))} and restart the app and the "
-        f"sidecar.\nTo go back: set it to the database {clinic.database.name} again."
+        f"sidecar.\nTo go back: python -m clinic_core backup switch {clinic.database.name}"
     )
 
 
@@ -179,6 +173,21 @@ def settled(clinic: Clinic) -> Settled:
 def drill(shop: Workshop, place: Objects, entry: Entry, identities: Sequence[str]) -> Verification:
     """The whole recovery, measured: read, decrypt, restore, compare, index, check. It counts as a verification."""
     return work.verify(shop, place, entry, identities, step=Step.DRILLED)
+
+
+def _newest(place: Objects, public_key: str, *, unproven: bool) -> Entry:
+    """The newest good one. Only those are read whole that are looked at: all of a bucket would take hours."""
+    found = catalogue.entries(place, public_key, deep=False)
+    broken = {each.id: each.reason for each in found if each.reason}
+    usable = [each for each in found if each.is_good]
+    usable += [each for each in found if each.manifest and not each.is_good and unproven]
+    for each in usable:
+        entry = catalogue.entry(place, each.id, public_key)
+        if entry.manifest:
+            return entry
+        broken[each.id] = entry.reason
+    reasons = " ".join(f"{backup_id}: {reason}" for backup_id, reason in broken.items())
+    raise NotFound(f"There is no good backup in the {place.name}. {reasons or 'Look in another place.'}")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from clinic_core.domain.access import Role
 from clinic_core.domain.alerts import Severity
 from clinic_core.domain.backups import REMEMBERED, State, Step, known
 from clinic_core.errors import AlreadyExists, Conflict, Damaged, StorageFailed
+from clinic_core.gateways.objects import Folder
 from clinic_core.jobs import BACKUPS, JOBS
 from clinic_core.sidecar import Sidecar
 from tests import make
@@ -185,6 +186,24 @@ def test_another_installations_backups_are_left_alone(world: World, tmp_path: Pa
     _prove(shop, new.id)
     assert work.prune(shop, shop.places.folder) == []
     assert catalogue.entry(shop.places.folder, old.id, before.public_key).manifest == old
+
+
+def test_only_what_is_to_be_restored_is_read_whole(
+    world: World, tmp_path: Path, clock: make.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At night, from a bucket: not every backup of a year first. One that rotted is passed over."""
+    shop = shop_of(world.clinic, tmp_path)
+    made = []
+    for _ in range(3):
+        made.append(work.create(shop).manifest.id)
+        clock.pass_(days=1)
+        _prove(shop, made[-1])
+    rotten = tmp_path / "backups" / manifests.archive_key(made[2])
+    rotten.write_bytes(rotten.read_bytes()[:-1] + b"?")
+    opened, open_ = [], Folder.open
+    monkeypatch.setattr(Folder, "open", lambda folder, key: opened.append(key) or open_(folder, key))
+    assert recovery.chosen(shop.places.folder, shop.public_key).id == made[1]
+    assert [key for key in opened if key.endswith(".age")] == [manifests.archive_key(each) for each in made[:0:-1]]
 
 
 def test_the_owners_key_proves_a_backup(world: World, tmp_path: Path) -> None:
