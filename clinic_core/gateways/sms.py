@@ -77,11 +77,14 @@ class TwilioCarrier:
 def is_it(message: Outgoing, body: str) -> bool:
     """Whether a text that the carrier shows is this message, also where the carrier added or changed words.
 
-    It holds the reference, but not only as one of the choices of an answer, which quotes the references of others.
+    It holds the reference, but not only as one of the choices of an answer, which quotes the references of others. As a
+    word, unless the clinic's words join it to another one ("Ref{reference}").
     """
-    word = re.compile(rf"\b{re.escape(message.reference)}\b")
-    own = CHOICE.sub("", body) if word.search(CHOICE.sub("", message.text)) else body
-    return word.search(own) is not None
+    sought = re.compile(rf"\b{re.escape(message.reference)}\b")
+    if not sought.search(message.text):
+        sought = re.compile(re.escape(message.reference))
+    own = CHOICE.sub("", body) if sought.search(CHOICE.sub("", message.text)) else body
+    return sought.search(own) is not None
 
 
 def _client(settings: Settings, timeout: float) -> Any:

@@ -369,6 +369,26 @@ def test_an_answer_that_quotes_a_reference_is_not_taken_for_the_message(
     assert is_it(composing.as_it_was(desk, replace(found, text=quoting)), quoting), "an answer finds itself"
 
 
+@pytest.mark.parametrize(
+    ("text", "body", "wanted"),
+    [
+        ("See you. Ref 7KD4QX", "See you. Ref 7KD4QX", True),
+        ("See you – Ref 7KD4QX", "Trial account - See you - Ref 7KD4QX", True),  # noqa: RUF001 - signs are changed
+        ("See you. RefNo7KD4QX_", "See you. RefNo7KD4QX_", True),  # as the clinic wrote its words
+        ("नमस्ते7KD4QX", "नमस्ते7KD4QX", True),
+        ("C 7KD4QX (or call) to confirm", "C 7KD4QX (or call) to confirm", True),
+        ("See you. Ref 7KD4QX", "Which? C 7KD4QX (Tue 10 am), C 9MM9PP (Tue 11 am). Ref 8NN8RR", False),
+        ("See you. Ref 7KD4QX", "See you. Ref 7KD4QXX", False),
+    ],
+)
+def test_a_message_is_known_by_its_reference(text: str, body: str, wanted: bool) -> None:
+    """Not known again, it would go out up to twelve times; another one taken for it, it would be lost."""
+    message = Outgoing(
+        id="m", kind=K.REMINDER, channel=Channel.SMS, reference="7KD4QX", recipient="+919800000001", text=text
+    )
+    assert is_it(message, body) is wanted
+
+
 def answer_which(clinic: Clinic, world: World, message: Communication) -> str:
     """The answer that asks which of two visits is meant."""
     view = clinic.directory()
