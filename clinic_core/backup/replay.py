@@ -28,6 +28,7 @@ from clinic_core.store.mongo import Document, Documents
 T = TypeVar("T")
 
 AT_ONCE: Final = 10_000
+BYTES_AT_ONCE: Final = 32 << 20  # of events that are applied together, and in memory
 _IDS_AT_ONCE: Final = 50
 _DOCUMENTS_AT_ONCE: Final = 1_000
 KEPT_LATER: Final = frozenset({"opt_outs"})  # nobody is asked twice to be left alone
@@ -140,12 +141,13 @@ class Replay:
 
     def advance(self, moment: datetime) -> None:
         """Bring the database to its state of that moment."""
-        waiting: list[Event] = []
+        waiting, size = list[Event](), 0
         for event in self._until(moment):
             waiting.append(event)
-            if len(waiting) >= AT_ONCE:
+            size += len(bson.encode(event))
+            if len(waiting) >= AT_ONCE or size >= BYTES_AT_ONCE:
                 self._apply(waiting)
-                waiting = []
+                waiting, size = [], 0
         self._apply(waiting)
 
     def keep_later(self, later: Iterable[Event]) -> None:

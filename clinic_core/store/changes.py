@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.change_stream import ChangeStream
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.errors import DuplicateKeyError, OperationFailure, ProtocolError
 
 from clinic_core.domain.changes import COLLECTION, ChainState, Restored
 from clinic_core.domain.ids import new_id
@@ -59,6 +59,7 @@ class Changes:
     def __init__(self, database: Database[Document]) -> None:
         self._database = database
         self._states = database[COLLECTION]
+        self._at_once: int | None = None  # events in one answer; None for as many as the server likes
 
     @property
     def database_name(self) -> str:
@@ -119,6 +120,7 @@ class Changes:
         """
         with self._watching(resume_after={"_data": token} if token else None) as stream:
             yield from _until(stream, self._set_mark())
+        self._at_once = None
 
     def now(self) -> Change:
         """A mark that is set now: its token is where changes from now on begin."""
@@ -133,13 +135,18 @@ class Changes:
 
     @contextmanager
     def _watching(self, resume_after: Document | None) -> Iterator[ChangeStream[RawBSONDocument]]:
-        raw = self._database.with_options(codec_options=_RAW)
-        with (
-            _telling(),
-            reaching(),
-            raw.watch(resume_after=resume_after, show_expanded_events=True, max_await_time_ms=_AWAIT_MS) as stream,
-        ):
-            yield stream
+        watch = self._database.with_options(codec_options=_RAW).watch
+        options: dict[str, Any] = {
+            "show_expanded_events": True,
+            "max_await_time_ms": _AWAIT_MS,
+            "batch_size": self._at_once,
+        }
+        try:
+            with _telling(), reaching(), watch(resume_after=resume_after, **options) as stream:
+                yield stream
+        except ProtocolError as error:  # the embedded server counts events, not their bytes
+            self._at_once = 1
+            raise Unavailable("Many large changes came at once: the next run reads them one by one.") from error
 
 
 def _until(stream: ChangeStream[RawBSONDocument], mark: str) -> Iterator[Change]:

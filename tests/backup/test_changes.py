@@ -16,13 +16,13 @@ import pytest
 from clinic_core import embedded
 from clinic_core.backup import segments, shipping
 from clinic_core.backup.deltas import applied
-from clinic_core.backup.replay import names_until, to_moment
+from clinic_core.backup.replay import Replay, names_until, to_moment
 from clinic_core.backup.segments import Content, Name, Position
 from clinic_core.backup.settle import settle
 from clinic_core.clinic import Clinic
 from clinic_core.domain.changes import ChainState, Gap, Restored
 from clinic_core.embedded import Server
-from clinic_core.errors import Damaged, NotFound, StorageFailed
+from clinic_core.errors import Damaged, NotFound, StorageFailed, Unavailable
 from clinic_core.folder import DataFolder
 from clinic_core.gateways.objects import Folder
 from clinic_core.jobs import JOBS
@@ -220,6 +220,26 @@ class TestShipping:
         assert done.segments > 3
         assert done.events == 12
         assert len(shipper.shelf().way(replace(START, chain=shipper.state.chain)).names) == done.segments
+
+    def test_large_changes_neither_stop_it_nor_fill_the_memory(
+        self, shipper: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The embedded server answers with a hundred events, however large: more than a driver takes, for ever."""
+        if "secantusVersion" not in shipper.clinic.client.server_info():
+            pytest.skip("this server counts bytes")
+        shipper.ship()
+        start = shipping.position_of(shipper.state)
+        large = b"x" * 4_000_000
+        shipper.clinic.database["x"].insert_many([{"_id": number, "large": large} for number in range(13)])
+        with pytest.raises(Unavailable, match="one by one"):
+            shipper.ship()
+        assert shipper.ship().events == 13
+        applied, apply = [], Replay._apply
+        monkeypatch.setattr(Replay, "_apply", lambda self, some: applied.append(len(some)) or apply(self, some))
+        shelf, database = shipper.shelf(), shipper.clinic.client[f"{shipper.clinic.database.name}_restored"]
+        Replay(database, shelf.events(shelf.way(start).names)).advance(shipper.state.covers_to + shipping.SLACK)
+        assert database["x"].count_documents({}) == 13
+        assert max(applied) < 10
 
     def test_killed_between_the_segment_and_its_note(self, shipper: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
         """The note first would leave a hole; the segment is written again and the first one is passed over."""
