@@ -57,9 +57,9 @@ def _sidecars(clinic: Clinic, found: Overview) -> None:
     alive = [sidecar for sidecar in found.sidecars if sidecar.is_alive(found.now)]
     if not alive:
         last = max((sidecar.beat_at for sidecar in found.sidecars), default=None)
-        heard = f" The last one was heard {widgets.moment(clinic, last)}." if last else ""
+        heard = plain(f"The last one was heard {widgets.moment(clinic, last)}.") if last else ""
         st.error(
-            f"**No sidecar runs, so nothing is done in the background.**{plain(heard)}  \n"
+            f"**No sidecar runs, so nothing is done in the background.** {heard}  \n"
             "Start it: `python -m clinic_core up` does on one machine, `python scheduler.py` beside an app that runs "
             "alone. If it ended by itself, its log says why.",
             icon=":material/heart_broken:",

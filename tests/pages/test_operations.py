@@ -108,6 +108,7 @@ def test_a_sidecar_that_fell_silent_is_missed(worked: Sidecar, world: World, adm
     assert "The last one was heard Mon 2 Mar 08:10" in screen.said(page)
     assert "Nothing is done in the background" not in screen.said(page), "five minutes are a restart, perhaps"
     assert "Late" in cells(page, "operations.jobs")
+    assert "in the background.** The last one" in screen.errors(page)[-1], "without the space no bold text"
 
 
 def test_that_nothing_works_in_the_background_is_said_on_every_page(
