@@ -71,7 +71,7 @@ def test_killed_at_every_stage(world: World, tmp_path: Path) -> None:
     for found in nights:
         good = {name.split(".")[0] for name in found["files"] if name.endswith("verified.json")}
         assert len(good) == (found["stage"] == "Pruning"), found
-    assert _states(shop)[0] is State.VERIFIED  # only pruning was left of that night
+    assert _states(shop).count(State.VERIFIED) == 1  # only pruning was left of that night
     assert State.BROKEN not in _states(shop)
     whole, drafts = _nights(shop, "")[0], tmp_path / "backups"
     assert whole["status"] == 0
