@@ -1,6 +1,6 @@
 """Eight desks book, move and cancel at random while they, and the database, are killed: nothing acknowledged is lost.
 
-`FAULT_SECONDS` says for how long, 12 if unset. The database is killed only when it is the test's own.
+`FAULT_SECONDS` says for how long, 9 if unset. The database is killed only when it is the test's own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.faults.desk import state
 from tests.faults.rig import Crew, cut, figures
 
 DESKS = 8
-SECONDS = float(os.environ.get("FAULT_SECONDS", "12"))
+SECONDS = float(os.environ.get("FAULT_SECONDS", "9"))
 
 
 @pytest.mark.faults

@@ -1,6 +1,6 @@
 """Four tills and a sidecar move money at random while they, and the database, are killed: the books always add up.
 
-`FAULT_SECONDS` says for how long. Unset it is a short form of 15 seconds in which the database is not killed; the
+`FAULT_SECONDS` says for how long. Unset it is a short form of 10 seconds in which the database is not killed; the
 database is killed only when it is the test's own.
 """
 
@@ -33,7 +33,7 @@ from tests.faults.rig import Crew, cut, figures
 from tests.faults.till import PACKAGE, PAYER, ticking
 
 TILLS = 4
-SECONDS = float(os.environ.get("FAULT_SECONDS", "15"))
+SECONDS = float(os.environ.get("FAULT_SECONDS", "10"))
 LONG = "FAULT_SECONDS" in os.environ
 DAYS = 5  # that go by meanwhile; at the end of the second one a year ends
 MOVES = (
