@@ -7,10 +7,11 @@ repeated; whoever plans for a version of the visit that is not the latest change
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Final
 
 from clinic_core.clinic import Clinic
 from clinic_core.domain import access, clock, reminding
@@ -35,6 +36,8 @@ _AT_ONCE: Final = 200
 _OFFER_HOLDS: Final = timedelta(days=7)
 _ISSUED_LATELY: Final = timedelta(days=1)
 _BILL_HOLDS: Final = timedelta(days=7)
+
+log = logging.getLogger("clinic_core.messages")
 
 
 def policy_of(clinic: Clinic) -> MessagePolicy:
@@ -64,9 +67,19 @@ def plan_visit(clinic: Clinic, visit: Appointment, *, patient: Patient | None = 
 
 
 def after(clinic: Clinic, visit: Appointment, *, patient: Patient | None = None, is_new: bool = False) -> None:
-    """Plan right after a write of a visit. A database that goes away now does not undo the write: the mark stays."""
-    with suppress(Unavailable):
+    """Plan right after a write of a visit. What goes wrong here does not undo the write: the mark stays.
+
+    The desk goes on with the visit that is saved; the sidecar plans it, or raises an alert where it cannot.
+    """
+    try:
         plan_visit(clinic, visit, patient=patient, is_new=is_new)
+    except Unavailable:
+        return
+    except Exception as error:  # noqa: BLE001 - see above
+        log.error(  # noqa: TRY400 - its text could name somebody
+            "a visit's messages could not be planned",
+            extra={"fields": {"appointment": visit.id, "error": type(error).__name__}},
+        )
 
 
 def plan(clinic: Clinic) -> int:
@@ -75,16 +88,14 @@ def plan(clinic: Clinic) -> int:
     For the sidecar. One that cannot be planned stops no other: its error is raised after those beside it.
     """
     _notice_policy(clinic)
-    done, failed = 0, cast(Exception | None, None)
-    more = True
+    done, more = 0, True
+    failed: Exception | None = None
     while more and failed is None:
         marked = clinic.appointments.with_open_messages(most=_AT_ONCE)
         more = len(marked) == _AT_ONCE  # a mark that stays is looked at again by the next run, not for ever by this one
         for visit in marked:
             try:
-                plan_visit(
-                    clinic, visit
-                )  # which reads the patient now: read for all of them, it could be changed by then
+                plan_visit(clinic, visit)  # reads the patient now: one read for all could be stale by then
                 done += 1
             except Unavailable:
                 raise

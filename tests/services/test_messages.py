@@ -105,6 +105,19 @@ def test_a_booking_makes_its_messages(world: World, reception: Actor) -> None:
     assert_in_line(world.clinic, visit.id)
 
 
+def test_what_cannot_be_planned_stops_no_booking(
+    world: World, reception: Actor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The desk would read of an error though the visit is saved; the sidecar plans it later."""
+    with monkeypatch.context() as broken:
+        broken.setattr(reminding, "plan", lambda *_: 1 // 0)
+        visit = booked(world, reception)
+    assert "could not be planned" in caplog.text
+    assert messages.plan(world.clinic) == 1
+    assert waiting(world.clinic, visit)
+    assert_in_line(world.clinic, visit.id)
+
+
 def test_a_booking_costs_two_writes_for_its_messages(
     world: World, reception: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
