@@ -21,7 +21,7 @@ run:
 
 test: development
 	@echo "Running the tests ..."
-	@exec $(PYTHON_IN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@exec $(PYTHON_IN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: development
 	@echo "ruff: rules ..."
