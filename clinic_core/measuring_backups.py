@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from clinic_core import progress
+from clinic_core import memory, progress
 from clinic_core.backup import catalogue, keys, recovery, work
 from clinic_core.backup.work import Made, Workshop
 from clinic_core.clinic import Clinic, open_clinic
@@ -49,7 +48,7 @@ def _made(clinic: Clinic, wanted: int) -> tuple[Made, dict[str, Any]]:
     with _shop(clinic) as shop:
         began = time.perf_counter()
         made = work.create(shop)
-        create_s, create_peak_mb = time.perf_counter() - began, _peak_mb()
+        create_s, create_peak_mb = time.perf_counter() - began, memory.peak_mb()
         entry = catalogue.entry(shop.places.folder, made.manifest.id, shop.public_key)
         began = time.perf_counter()
         verified = work.verify(shop, shop.places.folder, entry, [made.identity])
@@ -77,7 +76,7 @@ def _restored(clinic: Clinic, made: Made) -> dict[str, Any]:
     return {
         "restore_s": round(time.perf_counter() - began, 1),
         "restore_ms": done.milliseconds,
-        "rss_peak_mb": _peak_mb(),
+        "rss_peak_mb": memory.peak_mb(),
         "rss_peak_check_mb": done.check_peak_mb,
     }
 
@@ -109,8 +108,3 @@ def _load(settings: Settings, documents: int) -> float:
     if done.returncode:
         raise Unavailable("The demo could not be loaded. Give an empty --data-dir.")
     return round(time.perf_counter() - began, 1)
-
-
-def _peak_mb() -> float:
-    """The most memory this process ever had; the kernel counts KiB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)

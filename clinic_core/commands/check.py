@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sys
 from dataclasses import asdict
 
+from clinic_core import memory
 from clinic_core.commands import clinic_for
 
 NAME = "check"
@@ -26,18 +26,13 @@ def run(args: argparse.Namespace) -> int:
     with clinic_for(args, writes=False) as clinic:
         violations = check.run(clinic, say=_say)
     if args.json:
-        told = {"violations": [asdict(violation) for violation in violations], "rss_peak_mb": _peak_mb()}
+        told = {"violations": [asdict(violation) for violation in violations], "rss_peak_mb": memory.peak_mb()}
         print(json.dumps(told, indent=2))
     else:
         for violation in violations:
             print(f"{violation.rule}: {violation.record_id} {violation.message}")
         _say(f"{len(violations)} violations." if violations else "All is well.")
     return 1 if violations else 0
-
-
-def _peak_mb() -> float:
-    """The most memory this process ever had; the kernel counts KiB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def _say(text: str) -> None:

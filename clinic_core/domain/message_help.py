@@ -10,7 +10,6 @@ from typing import Final
 
 from clinic_core.domain.appointments import EXPECTED, Appointment, AppointmentStatus
 from clinic_core.domain.messages import (
-    Channel,
     Communication,
     Delivery,
     MessageKind,
@@ -149,11 +148,6 @@ def recipient_of(patient: Patient) -> str:
     if patient.contact_by is ContactBy.NONE:
         return ""
     return patient.email if patient.contact_by is ContactBy.EMAIL else patient.phone
-
-
-def channel_of(patient: Patient) -> Channel | None:
-    """How the patient is written to."""
-    return None if patient.contact_by is ContactBy.NONE else Channel(patient.contact_by.value)
 
 
 def _unreachable(patient: Patient) -> Gap | None:

@@ -77,12 +77,6 @@ def back(clinic: Clinic, actor: Actor, message: InboundMessage) -> InboundMessag
     return saved
 
 
-def is_stopped(clinic: Clinic, actor: Actor, patient: Patient) -> bool:
-    """Whether the patient's phone or address asked for no more messages."""
-    access.require(actor, "message.read")
-    return bool(clinic.opt_outs.stopped_of(one for one in (patient.phone, patient.email) if one))
-
-
 def stop(clinic: Clinic, actor: Actor, recipient: str) -> None:
     """Note in the ledger that a number or an address wants no more messages, as somebody told the desk."""
     access.require(actor, "message.answer")
